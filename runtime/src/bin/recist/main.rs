@@ -1,0 +1,3 @@
+//! `recist`: measures lesions from the command line.
+
+fn main() {}

@@ -1,0 +1,197 @@
+use core::fmt;
+
+use super::Point;
+
+/// An axis-aligned box round a lesion, in slice pixels.
+///
+/// Covers `x0..x1` by `y0..y1`, y down, pixel centres at integers. Finite and never empty:
+/// [`LesionBox::new`] is the only way in. It may reach beyond the slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LesionBox {
+    x0: f64,
+    y0: f64,
+    x1: f64,
+    y1: f64,
+}
+
+/// Why four numbers are not a box.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BoxError {
+    /// A coordinate is NaN or infinite.
+    NotFinite {
+        /// The four numbers: x0, y0, x1, y1.
+        corners: [f64; 4],
+    },
+    /// The right edge is left of the left edge, or the bottom above the top.
+    Reversed {
+        /// The four numbers: x0, y0, x1, y1.
+        corners: [f64; 4],
+    },
+    /// The box has no area.
+    Empty {
+        /// Width in pixels.
+        width: f64,
+        /// Height in pixels.
+        height: f64,
+    },
+}
+
+impl LesionBox {
+    /// The box from its left, top, right and bottom edge.
+    ///
+    /// # Errors
+    /// If an edge is not finite, the edges are in the wrong order, or the box has no area.
+    pub fn new(x0: f64, y0: f64, x1: f64, y1: f64) -> Result<Self, BoxError> {
+        let corners = [x0, y0, x1, y1];
+        let (width, height) = (x1 - x0, y1 - y0);
+        if !corners.iter().all(|c| c.is_finite()) || !width.is_finite() || !height.is_finite() {
+            Err(BoxError::NotFinite { corners })
+        } else if width < 0.0 || height < 0.0 {
+            Err(BoxError::Reversed { corners })
+        } else if width == 0.0 || height == 0.0 {
+            Err(BoxError::Empty { width, height })
+        } else {
+            Ok(Self { x0, y0, x1, y1 })
+        }
+    }
+
+    /// The square box of side `side` round `center`.
+    ///
+    /// # Errors
+    /// As [`LesionBox::new`].
+    pub fn square(center: Point, side: f64) -> Result<Self, BoxError> {
+        let half = side / 2.0;
+        Self::new(center.x - half, center.y - half, center.x + half, center.y + half)
+    }
+
+    /// The rough box that a radiologist draws round a lesion with these endpoints.
+    ///
+    /// The paper's law (section 3): with `m` the longer side of the rectangle round the points, a square
+    /// of side `scale * m` round that rectangle's centre moved by `offset * m`. The paper draws `scale`
+    /// uniformly from [2, 2.5] and both parts of `offset` from [-0.25, 0.25].
+    ///
+    /// # Errors
+    /// If the points coincide or a number is not finite.
+    pub fn drawn_round(points: &[Point], scale: f64, offset: Point) -> Result<Self, BoxError> {
+        let start = (
+            Point::new(f64::INFINITY, f64::INFINITY),
+            Point::new(f64::NEG_INFINITY, f64::NEG_INFINITY),
+        );
+        let (low, high) = points.iter().fold(start, |(low, high), p| {
+            (
+                Point::new(low.x.min(p.x), low.y.min(p.y)),
+                Point::new(high.x.max(p.x), high.y.max(p.y)),
+            )
+        });
+        let longer_side = (high.x - low.x).max(high.y - low.y);
+        Self::square(low.midpoint(high) + offset * longer_side, scale * longer_side)
+    }
+
+    /// Left, top, right and bottom edge.
+    #[must_use]
+    pub fn corners(self) -> [f64; 4] {
+        [self.x0, self.y0, self.x1, self.y1]
+    }
+
+    /// Width in pixels, positive.
+    #[must_use]
+    pub fn width(self) -> f64 {
+        self.x1 - self.x0
+    }
+
+    /// Height in pixels, positive.
+    #[must_use]
+    pub fn height(self) -> f64 {
+        self.y1 - self.y0
+    }
+
+    /// The point half way between the edges.
+    #[must_use]
+    pub fn center(self) -> Point {
+        Point::new(self.x0, self.y0).midpoint(Point::new(self.x1, self.y1))
+    }
+
+    /// The smallest square round the same centre that holds the box.
+    #[must_use]
+    pub fn grown_to_square(self) -> Self {
+        let (center, half) = (self.center(), self.width().max(self.height()) / 2.0);
+        Self {
+            x0: center.x - half,
+            y0: center.y - half,
+            x1: center.x + half,
+            y1: center.y + half,
+        }
+    }
+
+    /// Whether the point lies in the box, its edges included.
+    #[must_use]
+    pub fn contains(self, point: Point) -> bool {
+        (self.x0..=self.x1).contains(&point.x) && (self.y0..=self.y1).contains(&point.y)
+    }
+}
+
+impl fmt::Display for LesionBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{},{},{}", self.x0, self.y0, self.x1, self.y1)
+    }
+}
+
+impl fmt::Display for BoxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFinite {
+                corners: [x0, y0, x1, y1],
+            } => {
+                write!(f, "lesion box is not finite: {x0},{y0},{x1},{y1}")
+            }
+            Self::Reversed {
+                corners: [x0, y0, x1, y1],
+            } => {
+                write!(
+                    f,
+                    "lesion box is reversed: {x0},{y0},{x1},{y1} needs x0 < x1 and y0 < y1"
+                )
+            }
+            Self::Empty { width, height } => write!(f, "lesion box is empty: {width} x {height} px"),
+        }
+    }
+}
+
+impl core::error::Error for BoxError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_invalid_box_exists() {
+        let cases = [
+            ([0.0, 0.0, 0.0, 12.0], "lesion box is empty: 0 x 12 px"),
+            (
+                [5.0, 0.0, 4.0, 1.0],
+                "lesion box is reversed: 5,0,4,1 needs x0 < x1 and y0 < y1",
+            ),
+            ([0.0, f64::NAN, 1.0, 1.0], "lesion box is not finite: 0,NaN,1,1"),
+            ([-f64::MAX, 0.0, f64::MAX, 1.0], ""),
+        ];
+        for ([x0, y0, x1, y1], message) in cases {
+            let got = LesionBox::new(x0, y0, x1, y1).unwrap_err().to_string();
+            assert!(message.is_empty() || got == message, "{got}");
+        }
+    }
+
+    #[test]
+    fn a_box_grows_to_a_square_round_its_centre() {
+        let square = LesionBox::new(10.0, 20.0, 30.0, 24.0).unwrap().grown_to_square();
+        assert_eq!(square.corners(), [10.0, 12.0, 30.0, 32.0]);
+    }
+
+    #[test]
+    fn a_drawn_box_follows_the_papers_law() {
+        let points = [(10.0, 20.0), (30.0, 20.0), (20.0, 15.0), (20.0, 25.0)].map(|(x, y)| Point::new(x, y));
+        let drawn = LesionBox::drawn_round(&points, 2.0, Point::new(0.25, -0.25)).unwrap();
+        assert_eq!(drawn.corners(), [5.0, -5.0, 45.0, 35.0]);
+        assert!(LesionBox::drawn_round(&[], 2.0, Point::default()).is_err());
+        assert!(LesionBox::drawn_round(&points[..1], 2.0, Point::default()).is_err());
+    }
+}

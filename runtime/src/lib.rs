@@ -1,0 +1,11 @@
+//! RECIST measurement of a lesion on a CT slice, from a rough box round it.
+//!
+//! The way of the data (Tang et al., MICCAI 2018):
+//!
+//! ```text
+//! CtSlice + rough box ─ crop ─▶ patch 128x128 ─ normalise ─▶ localization network ─▶ lesion mask, θ ─▶ affine grid
+//!   ─ sampler ─▶ canonical patch 128x128 ─ hourglass ─▶ 4 heatmaps ─ decode ─▶ 4 keypoints ─ back to the slice ─▶ Recist
+//! ```
+
+pub mod engine;
+pub mod geometry;

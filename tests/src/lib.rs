@@ -1,0 +1,22 @@
+//! Where the tests that cross crates find their data.
+
+use std::path::PathBuf;
+
+/// The folder with the real CT data: `RECIST_DATA`, or `../shared/data` beside the repository.
+///
+/// `None`, with a line on stderr that says so, where there is none: a test that needs it is then skipped.
+#[must_use]
+pub fn real_data() -> Option<PathBuf> {
+    let folder = std::env::var_os("RECIST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!(
+        "skipped: no real CT data at {} (set RECIST_DATA)",
+        folder.display()
+    );
+    None
+}

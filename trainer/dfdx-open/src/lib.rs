@@ -1,0 +1,1 @@
+//! dfdx, opened at build time.

@@ -1,0 +1,1 @@
+//! The trainer: from a folder of CT images to a quantised model that the runtime opens.

@@ -1,0 +1,3 @@
+//! `recist-train`, the trainer's program.
+
+fn main() {}
