@@ -7,5 +7,6 @@
 //!   ─ sampler ─▶ canonical patch 128x128 ─ hourglass ─▶ 4 heatmaps ─ decode ─▶ 4 keypoints ─ back to the slice ─▶ Recist
 //! ```
 
+pub mod bundle;
 pub mod engine;
 pub mod geometry;

@@ -1,0 +1,143 @@
+use core::fmt;
+
+/// The input that the networks of this runtime's cascade see: patch size, robust percentiles, range.
+pub const PREPROCESSING: &str = "patch 128; percentiles 0.5 and 99.5 to 0 and 1";
+
+/// The canonical layout that this runtime's cascade samples ([`crate::geometry::LONG_AXIS_FRACTION`]).
+pub const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";
+
+/// What every manifest states.
+pub const REQUIRED_KEYS: [&str; 8] = [
+    "name",
+    "version",
+    "preprocessing",
+    "canonical_layout",
+    "training_data",
+    "metrics",
+    "licence",
+    "attribution",
+];
+
+/// The most lines that a manifest may have: finding a repeated key compares them all.
+pub const MAX_LINES: usize = 64;
+
+/// A bundle's manifest: at most [`MAX_LINES`] lines of `key: value`, UTF-8, every key once and all of
+/// [`REQUIRED_KEYS`] among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manifest<'a> {
+    text: &'a str,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The text is not UTF-8.
+    NotText {
+        /// The first byte that is not.
+        at: usize,
+    },
+    /// A line is not `key: value`.
+    Line {
+        /// The line's number, from 1.
+        number: usize,
+    },
+    /// There are more than [`MAX_LINES`] lines.
+    TooLong,
+    /// A key stands twice.
+    Repeated {
+        /// The number of the second line with it, from 1.
+        number: usize,
+    },
+    /// A required key is missing or empty.
+    Missing {
+        /// The key.
+        key: &'static str,
+    },
+    /// The model expects something that this runtime does not do.
+    Foreign {
+        /// The key that states it.
+        key: &'static str,
+        /// What this runtime does.
+        expected: &'static str,
+    },
+}
+
+impl<'a> Manifest<'a> {
+    /// Checks the text of a manifest.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ManifestError> {
+        let text = core::str::from_utf8(bytes).map_err(|e| ManifestError::NotText { at: e.valid_up_to() })?;
+        let manifest = Self { text };
+        for (i, line) in text.lines().enumerate() {
+            if i == MAX_LINES {
+                return Err(ManifestError::TooLong);
+            }
+            let (key, _) = line
+                .split_once(": ")
+                .ok_or(ManifestError::Line { number: i + 1 })?;
+            if manifest.entries().take(i).any(|(earlier, _)| earlier == key) {
+                return Err(ManifestError::Repeated { number: i + 1 });
+            }
+        }
+        for key in REQUIRED_KEYS {
+            if manifest.get(key).is_none_or(str::is_empty) {
+                return Err(ManifestError::Missing { key });
+            }
+        }
+        for (key, expected) in [
+            ("preprocessing", PREPROCESSING),
+            ("canonical_layout", CANONICAL_LAYOUT),
+        ] {
+            if manifest.get(key) != Some(expected) {
+                return Err(ManifestError::Foreign { key, expected });
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// All keys and values, in the order of the file.
+    pub fn entries(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.text.lines().filter_map(|line| line.split_once(": "))
+    }
+
+    /// The value of `key`.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<&'a str> {
+        self.entries().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// The model's name, for example `edge`.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        self.get("name").unwrap_or_default()
+    }
+
+    /// The model's version.
+    #[must_use]
+    pub fn version(self) -> &'a str {
+        self.get("version").unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotText { at } => write!(f, "byte {at} is not UTF-8"),
+            Self::Line { number } => write!(f, "line {number} is not \"key: value\""),
+            Self::TooLong => write!(f, "more than {MAX_LINES} lines"),
+            Self::Repeated { number } => write!(f, "line {number} repeats a key"),
+            Self::Missing { key } => write!(f, "{key} is missing"),
+            Self::Foreign { key, expected } => {
+                write!(
+                    f,
+                    "the model's {key} differs from this runtime's, which is \"{expected}\""
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ManifestError {}
