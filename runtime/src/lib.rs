@@ -10,3 +10,4 @@
 pub mod bundle;
 pub mod engine;
 pub mod geometry;
+pub mod image;

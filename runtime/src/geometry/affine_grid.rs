@@ -44,10 +44,6 @@ impl AffineGrid {
 
     /// The source points of all target pixels, row by row.
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "targets have at most a few hundred pixels"
-        )]
         (0..self.size * self.size).map(|i| {
             let target = Point::new((i % self.size) as f64, (i / self.size) as f64);
             self.target_to_source.apply(target)

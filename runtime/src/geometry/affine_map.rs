@@ -37,10 +37,6 @@ impl AffineMap {
     /// From pixels of a square patch of `size` x `size` pixels to its normalised coordinates.
     #[must_use]
     pub fn pixels_to_normalised(size: usize) -> Self {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "patches have at most a few hundred pixels"
-        )]
         let n = size as f64;
         Self::scale_then_shift(2.0 / n, 2.0 / n, Point::new(1.0 / n - 1.0, 1.0 / n - 1.0))
     }
@@ -48,10 +44,6 @@ impl AffineMap {
     /// From normalised coordinates of a square patch of `size` x `size` pixels to its pixels.
     #[must_use]
     pub fn normalised_to_pixels(size: usize) -> Self {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "patches have at most a few hundred pixels"
-        )]
         let half = size as f64 / 2.0;
         Self::scale_then_shift(half, half, Point::new(half - 0.5, half - 0.5))
     }
@@ -139,7 +131,6 @@ mod tests {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            #[allow(clippy::cast_precision_loss, reason = "31 bits")]
             let unit = (state >> 33) as f64 / f64::from(1_u32 << 31);
             (unit * 2.0 - 1.0) * range
         };

@@ -1,0 +1,280 @@
+use core::fmt;
+
+use super::{CtSlice, PATCH_SIZE, Patch};
+use crate::geometry::LesionBox;
+
+/// The shortest side, in pixels, of a box that can be measured: on fewer samples there is nothing to see.
+pub const MINIMUM_SIDE: f64 = 4.0;
+
+/// Why a box cannot be cut out of a slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CropError {
+    /// The box's centre does not lie on the slice.
+    Outside {
+        /// The box.
+        area: LesionBox,
+        /// Columns and rows of the slice.
+        slice: [usize; 2],
+    },
+    /// The box is wider or higher than the slice.
+    TooLarge {
+        /// The box.
+        area: LesionBox,
+        /// Columns and rows of the slice.
+        slice: [usize; 2],
+    },
+    /// The box's longer side has fewer than [`MINIMUM_SIDE`] pixels.
+    TooSmall {
+        /// The box.
+        area: LesionBox,
+    },
+}
+
+/// Cuts the square round `area` out of the slice and resamples it to a patch; returns the square, in slice
+/// pixels, that the patch covers.
+///
+/// `area` is grown to a square round its centre. Along each axis a patch pixel is the mean of the slice,
+/// linear between the pixel centres, under a triangle whose half width is the distance between patch
+/// pixels but at least one slice pixel: bilinear interpolation where the patch enlarges the slice, an
+/// average that cannot alias where it shrinks it. Outside the slice the nearest edge sample counts.
+///
+/// # Errors
+/// If the box's centre lies outside the slice, or the box is larger than the slice or too small to measure.
+pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<LesionBox, CropError> {
+    let size = [slice.width(), slice.height()];
+    if !slice.contains(area.center()) {
+        return Err(CropError::Outside { area, slice: size });
+    }
+    if area.width() > slice.area().width() || area.height() > slice.area().height() {
+        return Err(CropError::TooLarge { area, slice: size });
+    }
+    let square = area.grown_to_square();
+    if square.width() < MINIMUM_SIDE {
+        return Err(CropError::TooSmall { area });
+    }
+    let [x0, y0, ..] = square.corners();
+    let (mut columns, mut rows) = (
+        [Footprint::default(); PATCH_SIZE],
+        [Footprint::default(); PATCH_SIZE],
+    );
+    for (i, (column, row)) in columns.iter_mut().zip(&mut rows).enumerate() {
+        *column = Footprint::of_pixel(i, x0, square.width());
+        *row = Footprint::of_pixel(i, y0, square.width());
+    }
+    // Rows of the slice one by one, each first averaged along x, then added to the patch rows that see it.
+    patch.fill(0.0);
+    let (first, last) = (rows[0].first, rows[PATCH_SIZE - 1].last());
+    let mut line = [0.0; PATCH_SIZE];
+    for y in first..=last {
+        for (sum, column) in line.iter_mut().zip(&columns) {
+            *sum = column.average(|x| slice.clamped(x, y));
+        }
+        for (row, pixels) in rows.iter().zip(patch.as_chunks_mut::<PATCH_SIZE>().0) {
+            let weight = row.weight(y);
+            if weight > 0.0 {
+                for (pixel, sum) in pixels.iter_mut().zip(&line) {
+                    *pixel += weight * sum;
+                }
+            }
+        }
+    }
+    Ok(square)
+}
+
+/// The slice samples along one axis that a patch pixel averages: a triangle round `center`.
+#[derive(Clone, Copy, Default)]
+struct Footprint {
+    center: f64,
+    inverse_half_width: f64,
+    first: isize,
+    count: isize,
+    inverse_sum: f64,
+}
+
+impl Footprint {
+    fn of_pixel(index: usize, start: f64, side: f64) -> Self {
+        let (index, size) = (index as f64, PATCH_SIZE as f64);
+        let step = side / size;
+        let center = start + (index + 0.5) * step;
+        let half_width = step.max(1.0);
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a box inside the slice's reach has small coordinates"
+        )]
+        let (first, last) = (
+            (center - half_width).ceil() as isize,
+            (center + half_width).floor() as isize,
+        );
+        let mut footprint = Self {
+            center,
+            inverse_half_width: 1.0 / half_width,
+            first,
+            count: last - first + 1,
+            inverse_sum: 1.0,
+        };
+        let sum: f64 = (first..=last).map(|at| footprint.triangle(at)).sum();
+        footprint.inverse_sum = 1.0 / sum;
+        footprint
+    }
+
+    fn last(&self) -> isize {
+        self.first + self.count - 1
+    }
+    fn triangle(&self, at: isize) -> f64 {
+        (1.0 - (at as f64 - self.center).abs() * self.inverse_half_width).max(0.0)
+    }
+
+    /// The weight of the sample at `at`; the weights of a footprint add up to one.
+    #[allow(clippy::cast_possible_truncation, reason = "weights lie in [0, 1]")]
+    fn weight(&self, at: isize) -> f32 {
+        (self.triangle(at) * self.inverse_sum) as f32
+    }
+
+    fn average(&self, sample: impl Fn(isize) -> f32) -> f32 {
+        (self.first..=self.last())
+            .map(|at| self.weight(at) * sample(at))
+            .sum()
+    }
+}
+
+impl fmt::Display for CropError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outside {
+                area,
+                slice: [width, height],
+            } => {
+                write!(
+                    f,
+                    "lesion box {area} has its centre outside the slice of {width} x {height} px"
+                )
+            }
+            Self::TooLarge {
+                area,
+                slice: [width, height],
+            } => {
+                write!(
+                    f,
+                    "lesion box {area} is larger than the slice of {width} x {height} px"
+                )
+            }
+            Self::TooSmall { area } => {
+                write!(
+                    f,
+                    "lesion box {area} is smaller than {MINIMUM_SIDE} px: too few pixels to measure"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for CropError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{AffineMap, Point};
+    use crate::image::{PATCH_PIXELS, Samples};
+
+    /// Rounding of a few float32 additions on values of a few hundred.
+    const ROUNDING: f32 = 1e-3;
+
+    fn cropped(samples: &[f32], width: usize, corners: [f64; 4]) -> Result<Box<Patch>, CropError> {
+        let slice = CtSlice::new(Samples::F32(samples), [width, samples.len() / width], width, None).unwrap();
+        let [x0, y0, x1, y1] = corners;
+        let mut patch = Box::new([0.0; PATCH_PIXELS]);
+        crop(&slice, LesionBox::new(x0, y0, x1, y1).unwrap(), &mut patch).map(|_| patch)
+    }
+
+    fn ramp(width: usize, height: usize) -> Vec<f32> {
+        (0..width * height)
+            .map(|i| (i % width) as f32 + 3.0 * (i / width) as f32)
+            .collect()
+    }
+
+    #[test]
+    fn a_ramp_stays_a_ramp_at_every_scale() {
+        let samples = ramp(512, 512);
+        for side in [20.0, 64.0, 100.3, 128.0, 200.0, 384.0] {
+            let square = LesionBox::square(Point::new(255.2, 250.7), side).unwrap();
+            let patch = cropped(&samples, 512, square.corners()).unwrap();
+            let patch_to_slice =
+                AffineMap::pixels_to_normalised(PATCH_SIZE).then(AffineMap::normalised_to_box(square));
+            for (i, &got) in patch.iter().enumerate() {
+                let p = patch_to_slice.apply(Point::new((i % PATCH_SIZE) as f64, (i / PATCH_SIZE) as f64));
+                // A footprint that does not lie evenly on the samples shifts the mean by part of a pixel.
+                let tolerance = if side <= 128.0 { f64::from(ROUNDING) } else { 0.5 };
+                assert!(
+                    (f64::from(got) - (p.x + 3.0 * p.y)).abs() < tolerance,
+                    "side {side}, {got} at {p:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_box_of_the_patchs_size_copies_the_samples() {
+        let samples = ramp(200, 160);
+        let patch = cropped(&samples, 200, [9.5, 4.5, 137.5, 132.5]).unwrap();
+        assert!(
+            patch
+                .iter()
+                .enumerate()
+                .all(|(i, &v)| v == samples[(5 + i / 128) * 200 + 10 + i % 128])
+        );
+    }
+
+    #[test]
+    fn a_large_box_does_not_alias() {
+        let checkers: Vec<f32> = (0..400 * 400)
+            .map(|i| ((i % 400 + i / 400) % 2 * 100) as f32)
+            .collect();
+        let patch = cropped(&checkers, 400, [49.5, 49.5, 349.5, 349.5]).unwrap();
+        let worst = patch.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
+        assert!(
+            worst < 5.0,
+            "a fine checkerboard averages to grey, this one keeps {worst} of 50"
+        );
+        let nearest = checkers.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
+        assert!(nearest == 50.0, "control: picking samples would keep all of it");
+    }
+
+    #[test]
+    fn outside_the_slice_the_edge_goes_on() {
+        let samples = ramp(64, 64);
+        let patch = cropped(&samples, 64, [-20.5, -20.5, 20.5, 20.5]).unwrap();
+        assert!(patch[0].abs() < ROUNDING && patch[PATCH_SIZE - 1] > 19.0);
+        assert_eq!(patch[0], patch[30 * PATCH_SIZE + 30]);
+    }
+
+    #[test]
+    fn boxes_that_cannot_be_measured_are_refused_with_their_numbers() {
+        let samples = ramp(64, 48);
+        let cases = [
+            (
+                [70.0, 0.0, 90.0, 20.0],
+                "lesion box 70,0,90,20 has its centre outside the slice of 64 x 48 px",
+            ),
+            (
+                [0.0, 10.0, 65.0, 30.0],
+                "lesion box 0,10,65,30 is larger than the slice of 64 x 48 px",
+            ),
+            (
+                [0.0, -1.0, 40.0, 48.0],
+                "lesion box 0,-1,40,48 is larger than the slice of 64 x 48 px",
+            ),
+            (
+                [3.0, 3.0, 5.0, 5.0],
+                "lesion box 3,3,5,5 is smaller than 4 px: too few pixels to measure",
+            ),
+        ];
+        for (corners, message) in cases {
+            assert_eq!(cropped(&samples, 64, corners).unwrap_err().to_string(), message);
+        }
+        assert!(
+            cropped(&samples, 64, [-10.0, 0.0, 30.0, 20.0]).is_ok(),
+            "reaching beyond the slice is allowed"
+        );
+    }
+}

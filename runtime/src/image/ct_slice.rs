@@ -1,0 +1,225 @@
+use core::fmt;
+
+use crate::geometry::{LesionBox, PixelSpacing, Point};
+
+/// The samples of a slice, row by row.
+#[derive(Clone, Copy, Debug)]
+pub enum Samples<'a> {
+    /// Whole Hounsfield units, as scanner-side software keeps them.
+    I16(&'a [i16]),
+    /// Hounsfield units, or grey values where the file has none.
+    F32(&'a [f32]),
+}
+
+/// A CT slice, borrowed: at least one row and one column, all of it inside the samples.
+///
+/// x is the column, y the row, y grows downwards, and the centre of the first pixel is (0, 0).
+#[derive(Clone, Copy, Debug)]
+pub struct CtSlice<'a> {
+    samples: Samples<'a>,
+    width: usize,
+    height: usize,
+    row_stride: usize,
+    spacing: Option<PixelSpacing>,
+}
+
+/// Why samples are not a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SliceError {
+    /// The slice has no pixels.
+    Empty {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+    },
+    /// A row is longer than the distance from one row to the next.
+    Stride {
+        /// Columns.
+        width: usize,
+        /// Samples from the start of one row to the start of the next.
+        row_stride: usize,
+    },
+    /// There are fewer samples than the slice has pixels, or more pixels than can be counted.
+    Samples {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Samples from the start of one row to the start of the next.
+        row_stride: usize,
+        /// The samples that were given.
+        found: usize,
+    },
+}
+
+impl<'a> CtSlice<'a> {
+    /// The slice of `width` x `height` pixels whose rows begin `row_stride` samples apart.
+    ///
+    /// # Errors
+    /// If there are no pixels, `row_stride` is less than `width`, or the last pixel lies beyond the samples.
+    pub fn new(
+        samples: Samples<'a>,
+        [width, height]: [usize; 2],
+        row_stride: usize,
+        spacing: Option<PixelSpacing>,
+    ) -> Result<Self, SliceError> {
+        if width == 0 || height == 0 {
+            return Err(SliceError::Empty { width, height });
+        }
+        if row_stride < width {
+            return Err(SliceError::Stride { width, row_stride });
+        }
+        let found = samples.len();
+        let needed = (height - 1)
+            .checked_mul(row_stride)
+            .and_then(|n| n.checked_add(width));
+        if needed.is_none_or(|needed| needed > found) {
+            return Err(SliceError::Samples {
+                width,
+                height,
+                row_stride,
+                found,
+            });
+        }
+        Ok(Self {
+            samples,
+            width,
+            height,
+            row_stride,
+            spacing,
+        })
+    }
+
+    /// Columns.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    #[must_use]
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The pixel spacing, where it is known.
+    #[must_use]
+    pub const fn spacing(&self) -> Option<PixelSpacing> {
+        self.spacing
+    }
+
+    /// The same slice with another pixel spacing.
+    #[must_use]
+    pub const fn with_spacing(self, spacing: Option<PixelSpacing>) -> Self {
+        Self { spacing, ..self }
+    }
+
+    /// The area that the pixels cover: half a pixel beyond the outermost centres.
+    #[must_use]
+    pub fn area(&self) -> LesionBox {
+        let side = |n: usize| n as f64 - 0.5;
+        LesionBox::new(-0.5, -0.5, side(self.width), side(self.height))
+            .expect("a slice has at least one pixel")
+    }
+
+    /// Whether the point lies on a pixel of the slice.
+    #[must_use]
+    pub fn contains(&self, point: Point) -> bool {
+        self.area().contains(point)
+    }
+
+    /// The sample in column `x` and row `y`, the nearest sample of the slice where that lies outside.
+    #[must_use]
+    pub(crate) fn clamped(&self, x: isize, y: isize) -> f32 {
+        let clamp = |v: isize, n: usize| v.max(0).unsigned_abs().min(n - 1);
+        let at = clamp(y, self.height) * self.row_stride + clamp(x, self.width);
+        match self.samples {
+            Samples::I16(samples) => f32::from(samples[at]),
+            Samples::F32(samples) => samples[at],
+        }
+    }
+}
+
+impl Samples<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::I16(samples) => samples.len(),
+            Self::F32(samples) => samples.len(),
+        }
+    }
+}
+
+impl fmt::Display for SliceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty { width, height } => write!(f, "slice is empty: {width} x {height} px"),
+            Self::Stride { width, row_stride } => {
+                write!(
+                    f,
+                    "slice rows of {width} samples cannot begin {row_stride} samples apart"
+                )
+            }
+            Self::Samples {
+                width,
+                height,
+                row_stride,
+                found,
+            } => write!(
+                f,
+                "slice of {width} x {height} px with rows {row_stride} samples apart does not fit {found} samples"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SliceError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_lies_inside_its_samples() {
+        let samples = [0_i16; 20];
+        let slice = |size, stride| CtSlice::new(Samples::I16(&samples), size, stride, None).map(|_| ());
+        assert_eq!(slice([4, 5], 4), Ok(()));
+        assert_eq!(slice([4, 4], 5), Ok(()));
+        assert_eq!(slice([2, 3], 9), Ok(()));
+        let cases = [
+            ([0, 5], 4, "slice is empty: 0 x 5 px"),
+            ([4, 5], 3, "slice rows of 4 samples cannot begin 3 samples apart"),
+            (
+                [4, 6],
+                4,
+                "slice of 4 x 6 px with rows 4 samples apart does not fit 20 samples",
+            ),
+            (
+                [1, usize::MAX],
+                usize::MAX,
+                "slice of 1 x 18446744073709551615 px",
+            ),
+        ];
+        for (size, stride, message) in cases {
+            let got = slice(size, stride).unwrap_err().to_string();
+            assert!(got.starts_with(message), "{got}");
+        }
+    }
+
+    #[test]
+    fn beyond_the_edge_the_nearest_sample_counts() {
+        let samples = [0.0, 1.0, 9.0, 2.0, 3.0, 9.0_f32];
+        let slice = CtSlice::new(Samples::F32(&samples), [2, 2], 3, None).unwrap();
+        let cases = [
+            ((0, 0), 0.0),
+            ((1, 0), 1.0),
+            ((7, -3), 1.0),
+            ((-1, 9), 2.0),
+            ((isize::MAX, isize::MAX), 3.0),
+        ];
+        for ((x, y), want) in cases {
+            assert_eq!(slice.clamped(x, y), want, "{x} {y}");
+        }
+    }
+}
