@@ -34,17 +34,9 @@ fn bilinear(source: &[f32], size: usize, point: Point) -> f32 {
 /// The two samples round a coordinate and the share of the second; clamped to the source.
 fn neighbours(at: f64, size: usize) -> (usize, usize, f32) {
     let at = at.clamp(0.0, (size - 1) as f64);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the source"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "clamped to the source")]
     let first = at as usize;
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "a share of one pixel"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "a share of one pixel")]
     let share = (at - first as f64) as f32;
     (first, (first + 1).min(size - 1), share)
 }
