@@ -8,6 +8,7 @@
 //! ```
 
 pub mod bundle;
+pub mod cascade;
 pub mod engine;
 pub mod geometry;
 pub mod image;

@@ -1,0 +1,233 @@
+use core::fmt;
+
+use super::{Decoding, LOW_CONFIDENCE, MASK_PIXELS, Networks, Warning, Warnings, Workspace, decode};
+use crate::geometry::{
+    AffineGrid, AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, Theta,
+    ThetaError,
+};
+use crate::image::{CropError, CtSlice, NormaliseError, PATCH_SIZE, crop, normalise, sample};
+
+/// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
+pub const LOWEST_CONFIDENCE: f32 = 0.05;
+
+/// The scales s that a lesion in a rough box can have: from a twentieth of the box to four times it.
+const SCALES: core::ops::RangeInclusive<f64> = 0.05..=4.0;
+
+/// Normalised distance from the canonical patch's centre beyond which an endpoint is near its edge.
+const NEAR_EDGE: f64 = 0.92;
+
+/// Cosine of 70 degrees: axes at a smaller angle are far from perpendicular.
+const OBLIQUE: f64 = 0.342;
+
+/// Share of the box's side beyond which the long axis fills the box.
+const FILLED: f64 = 0.85;
+
+/// What the cascade measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// The axes in slice pixels, perpendicular and in the order of the contract.
+    pub axes: RecistAxes,
+    /// The keypoints as the heatmaps show them, in slice pixels.
+    pub keypoints: Keypoints,
+    /// The confidence of each keypoint, in the same order (see [`super::Peak::confidence`]).
+    pub confidences: [f32; 4],
+    /// The slice's pixel spacing, where it is known.
+    pub spacing: Option<PixelSpacing>,
+    /// The square of the slice that the patch covered.
+    pub square: LesionBox,
+    /// The area of the lesion mask in slice pixels.
+    pub mask_area: f64,
+    /// Why to look twice.
+    pub warnings: Warnings,
+}
+
+/// The stages of a measurement, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Crop and normalisation.
+    Crop,
+    /// The localization network.
+    Localization,
+    /// The affine grid and the sampler.
+    Sampling,
+    /// The hourglass network.
+    Hourglass,
+    /// Heatmap decoding and the way back to the slice.
+    Decoding,
+}
+
+/// Why nothing was measured. `E` is what the networks' engine can say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum MeasureError<E> {
+    /// The box cannot be cut out of the slice.
+    Crop(CropError),
+    /// The box shows nothing.
+    Normalise(NormaliseError),
+    /// A network could not be run.
+    Network(E),
+    /// The localization network gave no transformation.
+    Theta(ThetaError),
+    /// The localization network found a lesion that cannot be in the box.
+    Implausible {
+        /// tx and ty in half patch widths.
+        shift: Point,
+        /// s.
+        scale: f64,
+    },
+    /// An endpoint was not found.
+    NoKeypoint {
+        /// Which: 0 and 1 long axis, 2 and 3 short axis.
+        keypoint: usize,
+        /// Its confidence.
+        confidence: f32,
+    },
+    /// The endpoints do not make two axes.
+    Axes(AxesError),
+}
+
+/// Measures the lesion in `area` on `slice`: the way of the data, from the slice to the axes.
+///
+/// `finished` is called at the end of every stage that succeeds. The same slice, box and networks give the
+/// same bits on every CPU. On success the workspace holds the patch, the canonical patch, the mask and the
+/// heatmaps of this measurement.
+///
+/// # Errors
+/// See [`MeasureError`]: whatever is not seen clearly is refused.
+pub fn measure<N: Networks>(
+    slice: &CtSlice<'_>,
+    area: LesionBox,
+    networks: &mut N,
+    workspace: &mut Workspace,
+    mut finished: impl FnMut(Stage),
+) -> Result<Measurement, MeasureError<N::Error>> {
+    let Workspace {
+        patch,
+        canonical,
+        mask,
+        heatmaps,
+    } = workspace;
+    let square = crop(slice, area, patch).map_err(MeasureError::Crop)?;
+    normalise(patch, canonical).map_err(MeasureError::Normalise)?;
+    finished(Stage::Crop);
+
+    let outputs = networks.localize(patch, mask).map_err(MeasureError::Network)?;
+    let theta = outputs.theta().map_err(MeasureError::Theta).and_then(plausible)?;
+    finished(Stage::Localization);
+
+    let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
+    sample(patch, PATCH_SIZE, &grid, canonical);
+    finished(Stage::Sampling);
+
+    let size = networks.heatmap_size();
+    let heatmaps = &mut heatmaps[..4 * size * size];
+    networks
+        .find_keypoints(canonical, heatmaps)
+        .map_err(MeasureError::Network)?;
+    finished(Stage::Hourglass);
+
+    let mut seen = [Point::default(); 4];
+    let mut confidences = [0.0; 4];
+    for (i, heatmap) in heatmaps.chunks_exact(size * size).enumerate() {
+        let peak = decode(heatmap, size, Decoding::default());
+        if peak.confidence < LOWEST_CONFIDENCE {
+            return Err(MeasureError::NoKeypoint {
+                keypoint: i,
+                confidence: peak.confidence,
+            });
+        }
+        seen[i] = AffineMap::pixels_to_normalised(size).apply(peak.position);
+        confidences[i] = peak.confidence;
+    }
+    let patch_to_slice = AffineMap::normalised_to_box(square);
+    let canonical_to_slice = theta.canonical_to_patch().then(patch_to_slice);
+    let keypoints = Keypoints::from_array(seen).map(|p| canonical_to_slice.apply(p));
+    let axes = RecistAxes::from_keypoints(&keypoints, slice.spacing()).map_err(MeasureError::Axes)?;
+    let lesion_pixels = mask.iter().filter(|v| **v > 0.5).count();
+    let measurement = Measurement {
+        axes,
+        keypoints,
+        confidences,
+        spacing: slice.spacing(),
+        square,
+        mask_area: lesion_pixels as f64 / MASK_PIXELS as f64 * square.width() * square.height(),
+        warnings: Warnings::default(),
+    };
+    finished(Stage::Decoding);
+    Ok(measurement.with_warnings(slice, &seen))
+}
+
+fn plausible<E>(theta: Theta) -> Result<Theta, MeasureError<E>> {
+    let (shift, scale) = (theta.shift(), theta.scale());
+    if shift.x.abs() <= 1.0 && shift.y.abs() <= 1.0 && SCALES.contains(&scale) {
+        Ok(theta)
+    } else {
+        Err(MeasureError::Implausible { shift, scale })
+    }
+}
+
+impl Measurement {
+    /// The confidence of the least clear endpoint, in [0, 1].
+    #[must_use]
+    pub fn confidence(&self) -> f32 {
+        self.confidences.into_iter().fold(1.0, f32::min)
+    }
+
+    /// The area of the lesion mask in square millimetres, where the spacing is known.
+    #[must_use]
+    pub fn mask_area_mm2(&self) -> Option<f64> {
+        self.spacing.map(|s| self.mask_area * s.row_mm() * s.column_mm())
+    }
+
+    fn with_warnings(self, slice: &CtSlice<'_>, canonical: &[Point; 4]) -> Self {
+        let inside = [[0, 1], [2, 3]].iter().all(|[x, y]| {
+            let corners = self.square.corners();
+            slice.contains(Point::new(corners[*x], corners[*y]))
+        });
+        let to_mm = |v: Point| self.spacing.map_or(v, |s| s.to_mm(v));
+        let long = to_mm(self.keypoints.long_end - self.keypoints.long_start);
+        let short = to_mm(self.keypoints.short_end - self.keypoints.short_start);
+        let cosine = long.dot(short) / (long.length() * short.length());
+        let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE);
+        let filled = self.axes.long().length() > FILLED * self.square.width();
+        let warnings = Warnings::default()
+            .with(Warning::NoSpacing, self.spacing.is_none())
+            .with(Warning::BeyondSlice, !inside)
+            .with(Warning::LowConfidence, self.confidence() < LOW_CONFIDENCE)
+            .with(Warning::NearEdge, near_edge)
+            .with(Warning::NotPerpendicular, cosine.abs() > OBLIQUE)
+            .with(Warning::FillsBox, filled);
+        Self { warnings, ..self }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for MeasureError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crop(error) => error.fmt(f),
+            Self::Normalise(error) => error.fmt(f),
+            Self::Network(error) => write!(f, "the network did not run: {error}"),
+            Self::Theta(error) => write!(f, "no lesion found: {error}"),
+            Self::Implausible { shift, scale } => write!(
+                f,
+                "no lesion found: shift {:.3} {:.3} and scale {scale:.3} cannot be in the box",
+                shift.x, shift.y
+            ),
+            Self::NoKeypoint { keypoint, confidence } => {
+                let name = [
+                    "long axis start",
+                    "long axis end",
+                    "short axis start",
+                    "short axis end",
+                ][*keypoint];
+                write!(
+                    f,
+                    "no lesion found: {name} seen with confidence {confidence:.3} only"
+                )
+            }
+            Self::Axes(error) => write!(f, "no lesion found: {error}"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for MeasureError<E> {}

@@ -1,0 +1,20 @@
+//! The cascade of Tang et al. (MICCAI 2018): from a slice and a rough box to a measurement.
+//!
+//! [`measure`] is the whole way; a model plugs in as [`Networks`]. Nothing here allocates: every buffer is
+//! part of the caller's [`Workspace`].
+
+mod decode;
+mod exponential;
+mod measure;
+mod networks;
+mod outline;
+mod warnings;
+mod workspace;
+
+pub use decode::{Decoding, Peak, decode};
+pub use exponential::exponential;
+pub use measure::{LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
+pub use networks::{Networks, ThetaOutputs};
+pub use outline::{OUTLINE_POINTS, outline};
+pub use warnings::{LOW_CONFIDENCE, Warning, Warnings};
+pub use workspace::{Heatmaps, MASK_PIXELS, MASK_SIZE, MAXIMUM_HEATMAP_SIZE, Mask, Workspace};

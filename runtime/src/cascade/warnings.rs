@@ -1,0 +1,80 @@
+use core::fmt;
+
+/// Below this confidence a measurement carries [`Warning::LowConfidence`].
+pub const LOW_CONFIDENCE: f32 = 0.35;
+
+/// Why a measurement should be looked at twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Warning {
+    /// The pixel spacing is unknown, so there are no millimetres.
+    NoSpacing = 1,
+    /// The box reaches beyond the slice, where the nearest edge sample counted.
+    BeyondSlice = 2,
+    /// An endpoint's confidence is below [`LOW_CONFIDENCE`].
+    LowConfidence = 4,
+    /// An endpoint lies near the edge of the canonical patch: the lesion may go on beyond what was seen.
+    NearEdge = 8,
+    /// The axes that were seen are more than 20 degrees from perpendicular.
+    NotPerpendicular = 16,
+    /// The long axis is longer than 0.85 of the box's side: the box was to be about twice the lesion.
+    FillsBox = 32,
+}
+
+/// A set of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(u32);
+
+impl Warning {
+    /// Every warning, in the order of its bit.
+    pub const ALL: [Self; 6] = [
+        Self::NoSpacing,
+        Self::BeyondSlice,
+        Self::LowConfidence,
+        Self::NearEdge,
+        Self::NotPerpendicular,
+        Self::FillsBox,
+    ];
+}
+
+impl Warnings {
+    /// The set with `warning` in it if `holds`.
+    #[must_use]
+    pub const fn with(self, warning: Warning, holds: bool) -> Self {
+        if holds {
+            Self(self.0 | warning as u32)
+        } else {
+            self
+        }
+    }
+
+    /// Whether the set holds `warning`.
+    #[must_use]
+    pub const fn contains(self, warning: Warning) -> bool {
+        self.0 & warning as u32 != 0
+    }
+
+    /// One bit a warning, as the C interface gives them.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The warnings in the order of their bits.
+    pub fn iter(self) -> impl Iterator<Item = Warning> {
+        Warning::ALL.into_iter().filter(move |w| self.contains(*w))
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSpacing => "no pixel spacing: lengths in pixels only",
+            Self::BeyondSlice => "the box reaches beyond the slice",
+            Self::LowConfidence => "low confidence: check the endpoints",
+            Self::NearEdge => "an endpoint lies near the edge of what the model saw: draw the box again",
+            Self::NotPerpendicular => "the axes seen were far from perpendicular: check the endpoints",
+            Self::FillsBox => "the lesion fills the box: draw it about twice as large as the lesion",
+        })
+    }
+}
