@@ -1,1 +1,4 @@
 //! The trainer: from a folder of CT images to a quantised model that the runtime opens.
+
+pub mod graph;
+pub mod network;

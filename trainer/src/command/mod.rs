@@ -1,0 +1,26 @@
+//! The subcommands: one file each, with its arguments and what it does with them.
+
+mod summary;
+
+use std::error::Error;
+
+/// What a subcommand does.
+pub(crate) trait Run {
+    /// Does it.
+    fn run(self) -> Result<(), Box<dyn Error>>;
+}
+
+/// All subcommands.
+#[derive(argh::FromArgs)]
+#[argh(subcommand)]
+pub(crate) enum Command {
+    Summary(summary::Summary),
+}
+
+impl Run for Command {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::Summary(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use std::error::Error;
+use std::io::{self, Write};
+
+use recist::image::PATCH_SIZE;
+use recist_trainer::graph;
+use recist_trainer::network::Network;
+
+use super::Run;
+
+/// Print both networks layer by layer: output shape, parameters, multiply-accumulates.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "summary")]
+pub(crate) struct Summary {
+    /// a preset (paper, edge) or a network file
+    #[argh(positional)]
+    network: String,
+}
+
+impl Run for Summary {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let network = Network::open(&self.network)?;
+        let localization = graph::Summary::of(&network.localization.graph(PATCH_SIZE)?);
+        let hourglass = graph::Summary::of(&network.hourglass.graph(PATCH_SIZE)?);
+        let text = format!(
+            "{} localization\n{localization}\n\n{} hourglass\n{hourglass}\n",
+            network.name, network.name
+        );
+        match io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The two networks of the paper as graphs: the localization network of the spatial transformer (section 2.1)
+//! and the stacked hourglass (section 2.2), and the presets `paper` and `edge`.
+//!
+//! ```text
+//! patch ─ localization ─▶ mask, theta        canonical patch ─ hourglass ─▶ stack0.heatmaps, stack1.heatmaps ...
+//! ```
+//!
+//! Both are made of one residual module. All outputs are linear: the losses are mean squared errors. Every
+//! batch norm stands directly behind a convolution, into which it can be folded, and every sum of the body is
+//! rectified, so that an integer engine with unsigned activations runs both presets.
+
+mod hourglass;
+mod localization;
+mod residual;
+#[cfg(test)]
+mod torchvision;
+
+use std::{fmt, fs, io, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::graph::GraphError;
+pub use hourglass::{HEATMAPS, Hourglass};
+pub use localization::{Localization, MASK, PoseHead, Smoothing, Stage, THETA, TRUNK};
+pub use residual::Bottleneck;
+
+/// Both networks of a cascade, as a small TOML file states them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// What the network is called.
+    pub name: String,
+    /// The localization network.
+    pub localization: Localization,
+    /// The stacked hourglass.
+    pub hourglass: Hourglass,
+}
+
+impl Network {
+    /// The presets: name and file.
+    ///
+    /// `paper` is the network of the paper; where the paper is silent, He et al. (2016) and Newell et al.
+    /// (2016). `edge` is the one for embedded CPUs.
+    pub const PRESETS: [(&'static str, &'static str); 2] = [
+        ("paper", include_str!("presets/paper.toml")),
+        ("edge", include_str!("presets/edge.toml")),
+    ];
+
+    /// The network of a preset's name or of a TOML file; a name wins over a file of that name.
+    ///
+    /// # Errors
+    /// If there is no such preset or file, or the file does not describe a network.
+    pub fn open(name_or_path: &str) -> Result<Self, NetworkError> {
+        let preset = Self::PRESETS.iter().find(|(name, _)| *name == name_or_path);
+        match preset {
+            Some((_, text)) => Self::from_toml(text),
+            None => {
+                let text = fs::read_to_string(name_or_path).map_err(|source| NetworkError::File {
+                    path: name_or_path.into(),
+                    source,
+                })?;
+                Self::from_toml(&text)
+            }
+        }
+    }
+
+    /// The network that a TOML text describes.
+    ///
+    /// # Errors
+    /// If a field is missing, unknown or of the wrong type.
+    pub fn from_toml(text: &str) -> Result<Self, NetworkError> {
+        toml::from_str(text).map_err(|error| NetworkError::Syntax(error.to_string()))
+    }
+
+    /// The text that [`Network::from_toml`] reads.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a network is tables of numbers and names, which TOML can hold")
+    }
+}
+
+/// Why there is no network.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// The name is no preset, and there is no readable file of that name.
+    File {
+        /// The name.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
+    /// The text does not describe a network.
+    Syntax(String),
+    /// The heatmaps are neither half nor a quarter of the patch.
+    HeatmapSize {
+        /// Rows and columns of a heatmap.
+        heatmap: usize,
+        /// Rows and columns of the patch.
+        patch: usize,
+    },
+    /// A list of layers that may not be empty is empty.
+    Empty {
+        /// Its name.
+        field: &'static str,
+    },
+    /// The layers do not fit together.
+    Graph(GraphError),
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, source } => write!(
+                f,
+                "{} is neither a preset (paper, edge) nor a file: {source}",
+                path.display()
+            ),
+            Self::Syntax(message) => write!(f, "network file: {message}"),
+            Self::HeatmapSize { heatmap, patch } => write!(
+                f,
+                "heatmaps of {heatmap} pixels are neither half nor a quarter of a patch of {patch}"
+            ),
+            Self::Empty { field } => write!(f, "{field} is empty"),
+            Self::Graph(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for NetworkError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::Graph(error) => Some(error),
+            Self::Syntax(_) | Self::HeatmapSize { .. } | Self::Empty { .. } => None,
+        }
+    }
+}
+
+impl From<GraphError> for NetworkError {
+    fn from(error: GraphError) -> Self {
+        Self::Graph(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Operator, Shape, Summary};
+    use recist::image::PATCH_SIZE;
+
+    #[test]
+    fn presets_survive_their_file() {
+        for (name, text) in Network::PRESETS {
+            let network = Network::open(name).unwrap();
+            assert_eq!(network.name, name);
+            assert_eq!(Network::from_toml(&network.to_toml()).unwrap(), network);
+            let misspelt = text.replace("stacks", "stakcs");
+            assert!(
+                Network::from_toml(&misspelt)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("stakcs")
+            );
+        }
+        assert!(
+            Network::open("papre")
+                .unwrap_err()
+                .to_string()
+                .contains("neither a preset")
+        );
+    }
+
+    #[test]
+    fn outputs_have_the_shapes_that_the_cascade_expects() {
+        for (name, heatmap) in [("paper", 64), ("edge", 32)] {
+            let network = Network::open(name).unwrap();
+            let localization = network.localization.graph(PATCH_SIZE).unwrap();
+            let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
+            let outputs = |graph: &crate::graph::Graph| {
+                graph
+                    .outputs()
+                    .iter()
+                    .map(|&output| (graph.node(output).name().to_owned(), graph.node(output).shape()))
+                    .collect::<Vec<_>>()
+            };
+            let maps = Shape::new(HEATMAPS, heatmap, heatmap);
+            assert_eq!(
+                outputs(&localization),
+                [
+                    (MASK.to_owned(), Shape::new(1, 32, 32)),
+                    (THETA.to_owned(), Shape::vector(5))
+                ]
+            );
+            assert_eq!(
+                outputs(&hourglass),
+                [
+                    ("stack0.heatmaps".to_owned(), maps),
+                    ("stack1.heatmaps".to_owned(), maps)
+                ]
+            );
+        }
+    }
+
+    /// Channels that are multiples of 16 fill the engine's vectors; the inputs and outputs of a network are
+    /// what they are.
+    #[test]
+    fn edge_suits_the_integer_engine() {
+        let network = Network::open("edge").unwrap();
+        let graphs = [
+            network.localization.graph(PATCH_SIZE).unwrap(),
+            network.hourglass.graph(PATCH_SIZE).unwrap(),
+        ];
+        let mut multiply_accumulates = 0;
+        for graph in &graphs {
+            multiply_accumulates += Summary::of(graph).multiply_accumulates();
+            for (value, node) in graph.nodes() {
+                if let Operator::Convolution(convolution) = node.operator() {
+                    let edge = graph.outputs().contains(&value);
+                    assert!(edge || convolution.out_channels % 16 == 0, "{}", node.name());
+                    assert!([1, 3, 7].contains(&convolution.window.kernel), "{}", node.name());
+                }
+            }
+        }
+        assert!(
+            (200_000_000..300_000_000).contains(&multiply_accumulates),
+            "{multiply_accumulates}"
+        );
+    }
+
+    #[test]
+    fn networks_that_cannot_be_are_refused() {
+        let edge = Network::open("edge").unwrap();
+        let mut hourglass = edge.hourglass.clone();
+        hourglass.heatmap = 48;
+        assert!(matches!(
+            hourglass.graph(PATCH_SIZE),
+            Err(NetworkError::HeatmapSize {
+                heatmap: 48,
+                patch: 128
+            })
+        ));
+        let mut hourglass = edge.hourglass.clone();
+        hourglass.depth = 6;
+        assert!(matches!(hourglass.graph(PATCH_SIZE), Err(NetworkError::Graph(_))));
+        let mut hourglass = edge.hourglass.clone();
+        hourglass.stacks = 0;
+        assert!(matches!(
+            hourglass.graph(PATCH_SIZE),
+            Err(NetworkError::Empty { .. })
+        ));
+        let mut localization = edge.localization;
+        localization.stages.clear();
+        assert!(matches!(
+            localization.graph(PATCH_SIZE),
+            Err(NetworkError::Empty { .. })
+        ));
+    }
+}
