@@ -1,6 +1,6 @@
 //! Where the tests that cross crates find their data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder with the real CT data: `RECIST_DATA`, or `../shared/data` beside the repository.
 ///
@@ -14,9 +14,12 @@ pub fn real_data() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!(
-        "skipped: no real CT data at {} (set RECIST_DATA)",
-        folder.display()
-    );
+    eprintln!("skipped: no real CT data at {} (set RECIST_DATA)", folder.display());
     None
+}
+
+/// A file or folder of the golden references kept in the repository.
+#[must_use]
+pub fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
 }

@@ -15,11 +15,7 @@ impl AlignedBytes {
         let mut storage = vec![0; bytes.len() + ALIGNMENT];
         let start = storage.as_ptr().addr().next_multiple_of(ALIGNMENT) - storage.as_ptr().addr();
         storage[start..start + bytes.len()].copy_from_slice(bytes);
-        Self {
-            storage,
-            start,
-            length: bytes.len(),
-        }
+        Self { storage, start, length: bytes.len() }
     }
 
     /// The bytes.

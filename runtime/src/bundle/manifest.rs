@@ -75,9 +75,7 @@ impl<'a> Manifest<'a> {
             if i == MAX_LINES {
                 return Err(ManifestError::TooLong);
             }
-            let (key, _) = line
-                .split_once(": ")
-                .ok_or(ManifestError::Line { number: i + 1 })?;
+            let (key, _) = line.split_once(": ").ok_or(ManifestError::Line { number: i + 1 })?;
             if manifest.entries().take(i).any(|(earlier, _)| earlier == key) {
                 return Err(ManifestError::Repeated { number: i + 1 });
             }
@@ -87,10 +85,7 @@ impl<'a> Manifest<'a> {
                 return Err(ManifestError::Missing { key });
             }
         }
-        for (key, expected) in [
-            ("preprocessing", PREPROCESSING),
-            ("canonical_layout", CANONICAL_LAYOUT),
-        ] {
+        for (key, expected) in [("preprocessing", PREPROCESSING), ("canonical_layout", CANONICAL_LAYOUT)] {
             if manifest.get(key) != Some(expected) {
                 return Err(ManifestError::Foreign { key, expected });
             }
@@ -131,10 +126,7 @@ impl fmt::Display for ManifestError {
             Self::Repeated { number } => write!(f, "line {number} repeats a key"),
             Self::Missing { key } => write!(f, "{key} is missing"),
             Self::Foreign { key, expected } => {
-                write!(
-                    f,
-                    "the model's {key} differs from this runtime's, which is \"{expected}\""
-                )
+                write!(f, "the model's {key} differs from this runtime's, which is \"{expected}\"")
             }
         }
     }

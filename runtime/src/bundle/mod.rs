@@ -108,10 +108,7 @@ impl<'a> Bundle<'a> {
         if !bytes.starts_with(MAGIC) {
             return Err(BundleError::NotABundle);
         }
-        let length_error = |expected| BundleError::Length {
-            found: bytes.len(),
-            expected,
-        };
+        let length_error = |expected| BundleError::Length { found: bytes.len(), expected };
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(length_error(HEADER_BYTES))?;
         let word =
             |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
@@ -121,9 +118,8 @@ impl<'a> Bundle<'a> {
         if word(12) as usize != bytes.len() {
             return Err(length_error(word(12) as usize));
         }
-        let (contents, checksum): (_, &[u8; CHECKSUM_BYTES]) = bytes
-            .split_last_chunk()
-            .ok_or(length_error(HEADER_BYTES + CHECKSUM_BYTES))?;
+        let (contents, checksum): (_, &[u8; CHECKSUM_BYTES]) =
+            bytes.split_last_chunk().ok_or(length_error(HEADER_BYTES + CHECKSUM_BYTES))?;
         let hash = Sha256::new_with_prefix(contents);
         if hash.clone().finalize()[..] != checksum[..] {
             return Err(BundleError::Checksum);
@@ -137,11 +133,7 @@ impl<'a> Bundle<'a> {
                 .checked_add(length as usize)
                 .filter(|_| start >= end && start.is_multiple_of(ALIGNMENT))
                 .and_then(|stop| contents.get(start..stop))
-                .ok_or(BundleError::Section {
-                    section,
-                    offset,
-                    length,
-                })?;
+                .ok_or(BundleError::Section { section, offset, length })?;
             end = start + length as usize;
         }
         let [manifest, localization, hourglass, test_vectors] = sections;
@@ -189,27 +181,17 @@ impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misaligned { remainder } => {
-                write!(
-                    f,
-                    "bundle must lie at a multiple of {ALIGNMENT} bytes, it is {remainder} off"
-                )
+                write!(f, "bundle must lie at a multiple of {ALIGNMENT} bytes, it is {remainder} off")
             }
             Self::NotABundle => f.write_str("not a recist bundle: the magic is missing"),
             Self::Version { found } => {
-                write!(
-                    f,
-                    "bundle has format version {found}, this runtime reads version {FORMAT_VERSION}"
-                )
+                write!(f, "bundle has format version {found}, this runtime reads version {FORMAT_VERSION}")
             }
             Self::Length { found, expected } => {
                 write!(f, "bundle has {found} bytes where {expected} are expected")
             }
             Self::Checksum => f.write_str("bundle is damaged: its checksum does not match its contents"),
-            Self::Section {
-                section,
-                offset,
-                length,
-            } => {
+            Self::Section { section, offset, length } => {
                 write!(f, "bundle's {section} cannot lie at {offset} with {length} bytes")
             }
             Self::Manifest(error) => write!(f, "bundle's manifest: {error}"),
@@ -251,9 +233,7 @@ mod tests {
 
     fn open(bytes: &[u8]) -> Result<String, String> {
         let aligned = AlignedBytes::copy_of(bytes);
-        Bundle::open(aligned.as_slice())
-            .map(|b| b.manifest().name().to_owned())
-            .map_err(|e| e.to_string())
+        Bundle::open(aligned.as_slice()).map(|b| b.manifest().name().to_owned()).map_err(|e| e.to_string())
     }
 
     /// The bundle with its checksum made right again, as an attacker or a faulty writer would.
@@ -268,19 +248,11 @@ mod tests {
     fn a_bundle_gives_back_what_was_written() {
         let bytes = AlignedBytes::copy_of(&bundle());
         let bundle = Bundle::open(bytes.as_slice()).unwrap();
-        assert_eq!(
-            (bundle.manifest().name(), bundle.manifest().version()),
-            ("edge", "1.0.0")
-        );
+        assert_eq!((bundle.manifest().name(), bundle.manifest().version()), ("edge", "1.0.0"));
         assert!(bundle.manifest().entries().eq(MANIFEST));
-        assert_eq!(
-            (bundle.localization(), bundle.hourglass()),
-            (&[1; 100][..], &[2; 65][..])
-        );
+        assert_eq!((bundle.localization(), bundle.hourglass()), (&[1; 100][..], &[2; 65][..]));
         assert!(
-            [bundle.localization(), bundle.hourglass()]
-                .iter()
-                .all(|p| p.as_ptr().addr() % ALIGNMENT == 0)
+            [bundle.localization(), bundle.hourglass()].iter().all(|p| p.as_ptr().addr() % ALIGNMENT == 0)
         );
         let vector = bundle.test_vectors().iter().next().unwrap();
         assert_eq!((vector.width, vector.height, vector.expected), (3, 1, [0.25; 9]));
@@ -313,46 +285,16 @@ mod tests {
         long.push(0);
         let length = bundle().len();
         let cases = [
-            (
-                b"RIFF....WAVE".to_vec(),
-                "not a recist bundle: the magic is missing".to_owned(),
-            ),
-            (
-                b"RECIST\r\n".to_vec(),
-                "bundle has 8 bytes where 48 are expected".to_owned(),
-            ),
-            (
-                changed(8, &[2]),
-                "bundle has format version 2, this runtime reads version 1".to_owned(),
-            ),
-            (
-                long,
-                format!("bundle has {} bytes where {length} are expected", length + 1),
-            ),
-            (
-                changed(200, b"x"),
-                "bundle is damaged: its checksum does not match its contents".to_owned(),
-            ),
-            (
-                resealed(changed(16, &[63])),
-                "bundle's manifest cannot lie at 63 with ".to_owned(),
-            ),
-            (
-                resealed(changed(28, &[255; 4])),
-                "bundle's localization plan cannot lie at ".to_owned(),
-            ),
-            (
-                resealed(changed(64, b"Name")),
-                "bundle's manifest: name is missing".to_owned(),
-            ),
-            (
-                resealed(changed(64, b"name;")),
-                "bundle's manifest: line 1 is not \"key: value\"".to_owned(),
-            ),
-            (
-                resealed(changed(64, &[0xFF])),
-                "bundle's manifest: byte 0 is not UTF-8".to_owned(),
-            ),
+            (b"RIFF....WAVE".to_vec(), "not a recist bundle: the magic is missing".to_owned()),
+            (b"RECIST\r\n".to_vec(), "bundle has 8 bytes where 48 are expected".to_owned()),
+            (changed(8, &[2]), "bundle has format version 2, this runtime reads version 1".to_owned()),
+            (long, format!("bundle has {} bytes where {length} are expected", length + 1)),
+            (changed(200, b"x"), "bundle is damaged: its checksum does not match its contents".to_owned()),
+            (resealed(changed(16, &[63])), "bundle's manifest cannot lie at 63 with ".to_owned()),
+            (resealed(changed(28, &[255; 4])), "bundle's localization plan cannot lie at ".to_owned()),
+            (resealed(changed(64, b"Name")), "bundle's manifest: name is missing".to_owned()),
+            (resealed(changed(64, b"name;")), "bundle's manifest: line 1 is not \"key: value\"".to_owned()),
+            (resealed(changed(64, &[0xFF])), "bundle's manifest: byte 0 is not UTF-8".to_owned()),
         ];
         for (bytes, message) in cases {
             let got = open(&bytes).unwrap_err();
@@ -370,9 +312,7 @@ mod tests {
         let whole = bundle();
         let mut state = 7_u64;
         let mut random = move |below: usize| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(state >> 33).unwrap() % below
         };
         let mut opened = 0;
@@ -386,12 +326,7 @@ mod tests {
             if let Ok(bundle) = Bundle::open(aligned.as_slice()) {
                 opened += 1;
                 assert!(bundle.manifest().entries().count() >= REQUIRED_KEYS.len());
-                assert!(
-                    bundle
-                        .test_vectors()
-                        .iter()
-                        .all(|v| v.samples().count() == v.width * v.height)
-                );
+                assert!(bundle.test_vectors().iter().all(|v| v.samples().count() == v.width * v.height));
             }
         }
         assert!(opened > 0, "the mutations never reach past the checks");
@@ -401,12 +336,8 @@ mod tests {
     fn a_model_for_another_preprocessing_is_refused() {
         let mut manifest = MANIFEST;
         manifest[2].1 = "patch 96";
-        let error = write(&Parts {
-            manifest: &manifest,
-            localization: &[],
-            hourglass: &[],
-            test_vectors: &[],
-        });
+        let error =
+            write(&Parts { manifest: &manifest, localization: &[], hourglass: &[], test_vectors: &[] });
         assert!(error.unwrap_err().to_string().contains("preprocessing differs"));
     }
 }

@@ -85,10 +85,7 @@ impl<'a> TestVector<'a> {
             *number = f64::from_le_bytes(*bytes);
         }
         let [row_mm, column_mm, x0, y0, x1, y1, expected @ ..] = numbers;
-        let length = width
-            .checked_mul(height)
-            .and_then(|n| n.checked_mul(2))
-            .ok_or(short)?;
+        let length = width.checked_mul(height).and_then(|n| n.checked_mul(2)).ok_or(short)?;
         let padded = length.checked_next_multiple_of(8).ok_or(short)?;
         let (samples, rest) = rest.split_at_checked(padded).ok_or(short)?;
         let vector = Self {
@@ -104,11 +101,7 @@ impl<'a> TestVector<'a> {
 
     /// The slice's samples in Hounsfield units, row by row.
     pub fn samples(&self) -> impl Iterator<Item = i16> + '_ {
-        self.samples
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| i16::from_le_bytes(*bytes))
+        self.samples.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes))
     }
 
     /// The bytes of a vector, for [`super::write`].
@@ -129,10 +122,8 @@ impl<'a> TestVector<'a> {
             "a test vector's samples fill its slice"
         );
         let mut bytes = [width.to_le_bytes(), height.to_le_bytes()].concat();
-        let numbers = [spacing.row_mm(), spacing.column_mm()]
-            .into_iter()
-            .chain(area.corners())
-            .chain(expected);
+        let numbers =
+            [spacing.row_mm(), spacing.column_mm()].into_iter().chain(area.corners()).chain(expected);
         bytes.extend(numbers.flat_map(f64::to_le_bytes));
         bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
         bytes.resize(bytes.len().next_multiple_of(8), 0);

@@ -24,17 +24,8 @@ pub struct Parts<'a> {
 /// Whatever [`Bundle::open`] would say of the result, so that no bundle is written that cannot be opened;
 /// [`BundleError::Length`] where it would exceed 4 GiB.
 pub fn write(parts: &Parts<'_>) -> Result<Vec<u8>, BundleError> {
-    let lines: String = parts
-        .manifest
-        .iter()
-        .map(|(key, value)| format!("{key}: {value}\n"))
-        .collect();
-    let sections = [
-        lines.as_bytes(),
-        parts.localization,
-        parts.hourglass,
-        parts.test_vectors,
-    ];
+    let lines: String = parts.manifest.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    let sections = [lines.as_bytes(), parts.localization, parts.hourglass, parts.test_vectors];
     let mut bytes = vec![0; HEADER_BYTES];
     for (i, section) in sections.into_iter().enumerate() {
         bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
@@ -56,9 +47,6 @@ pub fn write(parts: &Parts<'_>) -> Result<Vec<u8>, BundleError> {
 }
 
 fn word(number: usize) -> Result<[u8; 4], BundleError> {
-    let too_long = |_| BundleError::Length {
-        found: number,
-        expected: u32::MAX as usize,
-    };
+    let too_long = |_| BundleError::Length { found: number, expected: u32::MAX as usize };
     u32::try_from(number).map(u32::to_le_bytes).map_err(too_long)
 }

@@ -67,10 +67,7 @@ pub fn decode(heatmap: &[f32], size: usize, decoding: Decoding) -> Peak {
         }
         Decoding::SubPixel | Decoding::Maximum => maximum,
     };
-    Peak {
-        position,
-        confidence: (sum / IDEAL_SUM).min(1.0),
-    }
+    Peak { position, confidence: (sum / IDEAL_SUM).min(1.0) }
 }
 
 #[cfg(test)]
@@ -107,10 +104,7 @@ mod tests {
             let worst = worst_error(size, None, Decoding::SubPixel);
             assert!(worst < 0.02, "size {size}: {worst} px");
             let maximum = worst_error(size, None, Decoding::Maximum);
-            assert!(
-                maximum > 0.6,
-                "control: the maximum alone is off by up to {maximum} px"
-            );
+            assert!(maximum > 0.6, "control: the maximum alone is off by up to {maximum} px");
         }
     }
 
@@ -131,15 +125,9 @@ mod tests {
             .map(|(a, b)| 0.6 * a + 0.4 * b)
             .collect();
         let peak = decode(&undecided, 32, Decoding::SubPixel);
-        assert!(
-            (peak.confidence - 0.6).abs() < 0.02 && peak.position.distance(center) < 0.02,
-            "{peak:?}"
-        );
+        assert!((peak.confidence - 0.6).abs() < 0.02 && peak.position.distance(center) < 0.02, "{peak:?}");
         for nothing in [0.0, -1.0, f32::NAN] {
-            assert_eq!(
-                decode(&vec![nothing; 1024], 32, Decoding::SubPixel).confidence,
-                0.0
-            );
+            assert_eq!(decode(&vec![nothing; 1024], 32, Decoding::SubPixel).confidence, 0.0);
         }
     }
 

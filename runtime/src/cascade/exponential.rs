@@ -13,11 +13,7 @@ pub fn exponential(x: f64) -> f64 {
     let series = (1..=TERMS).rev().fold(1.0, |sum, n| 1.0 + sum * r / f64::from(n));
     #[allow(clippy::cast_possible_truncation, reason = "k lies within 1010 of zero")]
     let exponent = (k as i64 + 1023) << 52;
-    if k.is_nan() {
-        k
-    } else {
-        series * f64::from_bits(exponent.cast_unsigned())
-    }
+    if k.is_nan() { k } else { series * f64::from_bits(exponent.cast_unsigned()) }
 }
 
 #[cfg(test)]

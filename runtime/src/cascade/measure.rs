@@ -101,12 +101,7 @@ pub fn measure<N: Networks>(
     workspace: &mut Workspace,
     mut finished: impl FnMut(Stage),
 ) -> Result<Measurement, MeasureError<N::Error>> {
-    let Workspace {
-        patch,
-        canonical,
-        mask,
-        heatmaps,
-    } = workspace;
+    let Workspace { patch, canonical, mask, heatmaps } = workspace;
     let square = crop(slice, area, patch).map_err(MeasureError::Crop)?;
     normalise(patch, canonical).map_err(MeasureError::Normalise)?;
     finished(Stage::Crop);
@@ -121,9 +116,7 @@ pub fn measure<N: Networks>(
 
     let size = networks.heatmap_size();
     let heatmaps = &mut heatmaps[..4 * size * size];
-    networks
-        .find_keypoints(canonical, heatmaps)
-        .map_err(MeasureError::Network)?;
+    networks.find_keypoints(canonical, heatmaps).map_err(MeasureError::Network)?;
     finished(Stage::Hourglass);
 
     let mut seen = [Point::default(); 4];
@@ -131,10 +124,7 @@ pub fn measure<N: Networks>(
     for (i, heatmap) in heatmaps.chunks_exact(size * size).enumerate() {
         let peak = decode(heatmap, size, Decoding::default());
         if peak.confidence < LOWEST_CONFIDENCE {
-            return Err(MeasureError::NoKeypoint {
-                keypoint: i,
-                confidence: peak.confidence,
-            });
+            return Err(MeasureError::NoKeypoint { keypoint: i, confidence: peak.confidence });
         }
         seen[i] = AffineMap::pixels_to_normalised(size).apply(peak.position);
         confidences[i] = peak.confidence;
@@ -214,16 +204,9 @@ impl<E: fmt::Display> fmt::Display for MeasureError<E> {
                 shift.x, shift.y
             ),
             Self::NoKeypoint { keypoint, confidence } => {
-                let name = [
-                    "long axis start",
-                    "long axis end",
-                    "short axis start",
-                    "short axis end",
-                ][*keypoint];
-                write!(
-                    f,
-                    "no lesion found: {name} seen with confidence {confidence:.3} only"
-                )
+                let name =
+                    ["long axis start", "long axis end", "short axis start", "short axis end"][*keypoint];
+                write!(f, "no lesion found: {name} seen with confidence {confidence:.3} only")
             }
             Self::Axes(error) => write!(f, "no lesion found: {error}"),
         }

@@ -47,13 +47,7 @@ impl ThetaOutputs {
     /// The numbers in the order of the network's output: tx, ty, cos 2α, sin 2α, ln s.
     #[must_use]
     pub const fn from_array([shift_x, shift_y, cos2, sin2, ln_scale]: [f32; 5]) -> Self {
-        Self {
-            shift_x,
-            shift_y,
-            cos2,
-            sin2,
-            ln_scale,
-        }
+        Self { shift_x, shift_y, cos2, sin2, ln_scale }
     }
 
     /// The transformation parameters.

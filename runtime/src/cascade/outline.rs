@@ -84,9 +84,7 @@ impl LargestPart {
                 (largest, largest_size) = (parts, size);
             }
         }
-        Self {
-            members: label.map(|l| l != 0 && l == largest),
-        }
+        Self { members: label.map(|l| l != 0 && l == largest) }
     }
 
     fn index(x: isize, y: isize) -> Option<usize> {
@@ -126,12 +124,7 @@ mod tests {
 
     fn area(polygon: &[Point]) -> f64 {
         let next = polygon.iter().cycle().skip(1);
-        polygon
-            .iter()
-            .zip(next)
-            .map(|(a, b)| a.x * b.y - b.x * a.y)
-            .sum::<f64>()
-            / 2.0
+        polygon.iter().zip(next).map(|(a, b)| a.x * b.y - b.x * a.y).sum::<f64>() / 2.0
     }
 
     #[test]
@@ -146,11 +139,7 @@ mod tests {
         }
         let polygon = traced(&mask);
         let want = core::f64::consts::PI * radius * radius;
-        assert!(
-            (area(&polygon) / want - 1.0).abs() < 0.02,
-            "{} {want}",
-            area(&polygon)
-        );
+        assert!((area(&polygon) / want - 1.0).abs() < 0.02, "{} {want}", area(&polygon));
         assert!(polygon.iter().all(|p| (p.distance(center) - radius).abs() < 0.2));
     }
 
@@ -163,9 +152,7 @@ mod tests {
         let polygon = traced(&mask);
         assert_eq!(polygon.len(), 8);
         assert!(
-            polygon
-                .iter()
-                .all(|p| (3.0..=6.0).contains(&p.x) && (2.0..=5.0).contains(&p.y)),
+            polygon.iter().all(|p| (3.0..=6.0).contains(&p.x) && (2.0..=5.0).contains(&p.y)),
             "{polygon:?}"
         );
         assert_eq!(traced(&[0.0; MASK_PIXELS]), []);
@@ -184,13 +171,8 @@ mod tests {
             assert!(traced(&mask).len() <= OUTLINE_POINTS);
         }
         let mut short = [Point::default(); 5];
-        assert_eq!(
-            outline(&[1.0; MASK_PIXELS], AffineMap::IDENTITY, &mut short),
-            None
-        );
-        let comb: Vec<f32> = (0..MASK_PIXELS)
-            .map(|i| f32::from(i < 32 || i % 2 == 0))
-            .collect();
+        assert_eq!(outline(&[1.0; MASK_PIXELS], AffineMap::IDENTITY, &mut short), None);
+        let comb: Vec<f32> = (0..MASK_PIXELS).map(|i| f32::from(i < 32 || i % 2 == 0)).collect();
         assert!(traced(comb.as_slice().try_into().unwrap()).len() > 900);
     }
 }

@@ -41,11 +41,7 @@ impl Warnings {
     /// The set with `warning` in it if `holds`.
     #[must_use]
     pub const fn with(self, warning: Warning, holds: bool) -> Self {
-        if holds {
-            Self(self.0 | warning as u32)
-        } else {
-            self
-        }
+        if holds { Self(self.0 | warning as u32) } else { self }
     }
 
     /// Whether the set holds `warning`.

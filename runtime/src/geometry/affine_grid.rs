@@ -14,10 +14,7 @@ impl AffineGrid {
     /// The grid of a target of `size` x `size` pixels under a map from target pixels to source pixels.
     #[must_use]
     pub const fn new(target_to_source: AffineMap, size: usize) -> Self {
-        Self {
-            target_to_source,
-            size,
-        }
+        Self { target_to_source, size }
     }
 
     /// The grid of a target of `size` pixels under a map between the *normalised* coordinates of target

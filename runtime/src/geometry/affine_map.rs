@@ -16,9 +16,7 @@ pub struct AffineMap {
 
 impl AffineMap {
     /// The map that leaves every point where it is.
-    pub const IDENTITY: Self = Self {
-        rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
-    };
+    pub const IDENTITY: Self = Self { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] };
 
     /// The map with the rows `[a, b, c]` and `[d, e, f]`.
     #[must_use]
@@ -29,9 +27,7 @@ impl AffineMap {
     /// Multiplies x and y by factors of their own, then adds `offset`.
     #[must_use]
     pub const fn scale_then_shift(scale_x: f64, scale_y: f64, offset: Point) -> Self {
-        Self {
-            rows: [[scale_x, 0.0, offset.x], [0.0, scale_y, offset.y]],
-        }
+        Self { rows: [[scale_x, 0.0, offset.x], [0.0, scale_y, offset.y]] }
     }
 
     /// From pixels of a square patch of `size` x `size` pixels to its normalised coordinates.
@@ -80,9 +76,7 @@ impl AffineMap {
         let column = |i: usize| next.apply_to_vector(Point::new(self.rows[0][i], self.rows[1][i]));
         let (x, y) = (column(0), column(1));
         let origin = next.apply(Point::new(self.rows[0][2], self.rows[1][2]));
-        Self {
-            rows: [[x.x, y.x, origin.x], [x.y, y.y, origin.y]],
-        }
+        Self { rows: [[x.x, y.x, origin.x], [x.y, y.y, origin.y]] }
     }
 
     /// The factor by which the map multiplies areas, negative if it mirrors.
@@ -100,21 +94,9 @@ impl AffineMap {
         if !determinant.is_normal() {
             return None;
         }
-        let (a, b, d, e) = (
-            e / determinant,
-            -b / determinant,
-            -d / determinant,
-            a / determinant,
-        );
-        let inverse = Self {
-            rows: [[a, b, -(a * c + b * f)], [d, e, -(d * c + e * f)]],
-        };
-        inverse
-            .rows
-            .iter()
-            .flatten()
-            .all(|v| v.is_finite())
-            .then_some(inverse)
+        let (a, b, d, e) = (e / determinant, -b / determinant, -d / determinant, a / determinant);
+        let inverse = Self { rows: [[a, b, -(a * c + b * f)], [d, e, -(d * c + e * f)]] };
+        inverse.rows.iter().flatten().all(|v| v.is_finite()).then_some(inverse)
     }
 }
 
@@ -128,18 +110,13 @@ mod tests {
     fn random_maps() -> impl Iterator<Item = (AffineMap, AffineMap, Point)> {
         let mut state = 1_u64;
         let mut next = move |range: f64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let unit = (state >> 33) as f64 / f64::from(1_u32 << 31);
             (unit * 2.0 - 1.0) * range
         };
         core::iter::repeat_with(move || {
             let mut map = || loop {
-                let rows = [
-                    [next(2.0), next(2.0), next(512.0)],
-                    [next(2.0), next(2.0), next(512.0)],
-                ];
+                let rows = [[next(2.0), next(2.0), next(512.0)], [next(2.0), next(2.0), next(512.0)]];
                 let map = AffineMap::from_rows(rows);
                 if map.determinant().abs() > 0.05 {
                     return map;
@@ -165,10 +142,7 @@ mod tests {
             let back = map.inverse().unwrap().apply(map.apply(p));
             assert!(back.distance(p) < ROUNDING, "{back:?} {p:?}");
         }
-        assert_eq!(
-            AffineMap::from_rows([[1.0, 2.0, 0.0], [2.0, 4.0, 1.0]]).inverse(),
-            None
-        );
+        assert_eq!(AffineMap::from_rows([[1.0, 2.0, 0.0], [2.0, 4.0, 1.0]]).inverse(), None);
     }
 
     #[test]

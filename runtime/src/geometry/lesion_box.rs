@@ -73,15 +73,10 @@ impl LesionBox {
     /// # Errors
     /// If the points coincide or a number is not finite.
     pub fn drawn_round(points: &[Point], scale: f64, offset: Point) -> Result<Self, BoxError> {
-        let start = (
-            Point::new(f64::INFINITY, f64::INFINITY),
-            Point::new(f64::NEG_INFINITY, f64::NEG_INFINITY),
-        );
+        let start =
+            (Point::new(f64::INFINITY, f64::INFINITY), Point::new(f64::NEG_INFINITY, f64::NEG_INFINITY));
         let (low, high) = points.iter().fold(start, |(low, high), p| {
-            (
-                Point::new(low.x.min(p.x), low.y.min(p.y)),
-                Point::new(high.x.max(p.x), high.y.max(p.y)),
-            )
+            (Point::new(low.x.min(p.x), low.y.min(p.y)), Point::new(high.x.max(p.x), high.y.max(p.y)))
         });
         let longer_side = (high.x - low.x).max(high.y - low.y);
         Self::square(low.midpoint(high) + offset * longer_side, scale * longer_side)
@@ -115,12 +110,7 @@ impl LesionBox {
     #[must_use]
     pub fn grown_to_square(self) -> Self {
         let (center, half) = (self.center(), self.width().max(self.height()) / 2.0);
-        Self {
-            x0: center.x - half,
-            y0: center.y - half,
-            x1: center.x + half,
-            y1: center.y + half,
-        }
+        Self { x0: center.x - half, y0: center.y - half, x1: center.x + half, y1: center.y + half }
     }
 
     /// Whether the point lies in the box, its edges included.
@@ -139,18 +129,11 @@ impl fmt::Display for LesionBox {
 impl fmt::Display for BoxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFinite {
-                corners: [x0, y0, x1, y1],
-            } => {
+            Self::NotFinite { corners: [x0, y0, x1, y1] } => {
                 write!(f, "lesion box is not finite: {x0},{y0},{x1},{y1}")
             }
-            Self::Reversed {
-                corners: [x0, y0, x1, y1],
-            } => {
-                write!(
-                    f,
-                    "lesion box is reversed: {x0},{y0},{x1},{y1} needs x0 < x1 and y0 < y1"
-                )
+            Self::Reversed { corners: [x0, y0, x1, y1] } => {
+                write!(f, "lesion box is reversed: {x0},{y0},{x1},{y1} needs x0 < x1 and y0 < y1")
             }
             Self::Empty { width, height } => write!(f, "lesion box is empty: {width} x {height} px"),
         }
@@ -167,10 +150,7 @@ mod tests {
     fn no_invalid_box_exists() {
         let cases = [
             ([0.0, 0.0, 0.0, 12.0], "lesion box is empty: 0 x 12 px"),
-            (
-                [5.0, 0.0, 4.0, 1.0],
-                "lesion box is reversed: 5,0,4,1 needs x0 < x1 and y0 < y1",
-            ),
+            ([5.0, 0.0, 4.0, 1.0], "lesion box is reversed: 5,0,4,1 needs x0 < x1 and y0 < y1"),
             ([0.0, f64::NAN, 1.0, 1.0], "lesion box is not finite: 0,NaN,1,1"),
             ([-f64::MAX, 0.0, f64::MAX, 1.0], ""),
         ];

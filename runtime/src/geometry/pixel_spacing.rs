@@ -67,11 +67,7 @@ impl PixelSpacing {
 
 impl fmt::Display for SpacingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "pixel spacing must be positive: {} mm rows, {} mm columns",
-            self.row_mm, self.column_mm
-        )
+        write!(f, "pixel spacing must be positive: {} mm rows, {} mm columns", self.row_mm, self.column_mm)
     }
 }
 
@@ -101,9 +97,6 @@ mod tests {
             assert!(PixelSpacing::new(row, column).is_err(), "{row} {column}");
         }
         let message = PixelSpacing::new(0.7, -1.0).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "pixel spacing must be positive: 0.7 mm rows, -1 mm columns"
-        );
+        assert_eq!(message, "pixel spacing must be positive: 0.7 mm rows, -1 mm columns");
     }
 }

@@ -60,12 +60,7 @@ impl Keypoints {
     /// The keypoints from four points in the order of the heatmaps.
     #[must_use]
     pub const fn from_array([long_start, long_end, short_start, short_end]: [Point; 4]) -> Self {
-        Self {
-            long_start,
-            long_end,
-            short_start,
-            short_end,
-        }
+        Self { long_start, long_end, short_start, short_end }
     }
 
     /// The keypoints with every point moved by `map`.
@@ -77,9 +72,7 @@ impl Keypoints {
     /// The mean of the four endpoints: what the canonical layout calls the lesion's centre.
     #[must_use]
     pub fn center(self) -> Point {
-        self.long_start
-            .midpoint(self.long_end)
-            .midpoint(self.short_start.midpoint(self.short_end))
+        self.long_start.midpoint(self.long_end).midpoint(self.short_start.midpoint(self.short_end))
     }
 
     /// The keypoints with left and right, top and bottom as the canonical patch has them: the long axis
@@ -88,30 +81,17 @@ impl Keypoints {
     pub fn ordered(self) -> Self {
         let long = Axis::left_to_right(self.long_start, self.long_end);
         let short = Axis::top_to_bottom(self.short_start, self.short_end);
-        Self {
-            long_start: long.start,
-            long_end: long.end,
-            short_start: short.start,
-            short_end: short.end,
-        }
+        Self { long_start: long.start, long_end: long.end, short_start: short.start, short_end: short.end }
     }
 }
 
 impl Axis {
     fn left_to_right(a: Point, b: Point) -> Self {
-        if (a.x, a.y) <= (b.x, b.y) {
-            Self { start: a, end: b }
-        } else {
-            Self { start: b, end: a }
-        }
+        if (a.x, a.y) <= (b.x, b.y) { Self { start: a, end: b } } else { Self { start: b, end: a } }
     }
 
     fn top_to_bottom(a: Point, b: Point) -> Self {
-        if (a.y, a.x) <= (b.y, b.x) {
-            Self { start: a, end: b }
-        } else {
-            Self { start: b, end: a }
-        }
+        if (a.y, a.x) <= (b.y, b.x) { Self { start: a, end: b } } else { Self { start: b, end: a } }
     }
 
     /// The end that the order of endpoints puts first.
@@ -150,9 +130,7 @@ impl RecistAxes {
     /// If a coordinate is not finite or an axis has no length.
     pub fn from_keypoints(keypoints: &Keypoints, spacing: Option<PixelSpacing>) -> Result<Self, AxesError> {
         if !keypoints.to_array().iter().all(|p| p.is_finite()) {
-            return Err(AxesError::NotFinite {
-                keypoints: *keypoints,
-            });
+            return Err(AxesError::NotFinite { keypoints: *keypoints });
         }
         let to_mm = |v: Point| spacing.map_or(v, |s| s.to_mm(v));
         let to_pixels = |v: Point| spacing.map_or(v, |s| s.to_pixels(v));
@@ -167,9 +145,7 @@ impl RecistAxes {
         let along_normal = half_mm.dot(normal) / normal.dot(normal);
         let half = to_pixels(normal * along_normal);
         if !half.is_finite() || half == Point::default() {
-            return Err(AxesError::NoLength {
-                keypoints: *keypoints,
-            });
+            return Err(AxesError::NoLength { keypoints: *keypoints });
         }
         let middle = short.0.midpoint(short.1);
         Ok(Self {
@@ -209,10 +185,7 @@ impl fmt::Display for AxesError {
             Self::NoLength { keypoints } => ("an axis has no length", keypoints),
         };
         write!(f, "{what}:")?;
-        keypoints
-            .to_array()
-            .iter()
-            .try_for_each(|p| write!(f, " ({}, {})", p.x, p.y))
+        keypoints.to_array().iter().try_for_each(|p| write!(f, " ({}, {})", p.x, p.y))
     }
 }
 
@@ -233,17 +206,8 @@ mod tests {
             let spacing = spacing.map(|(row, column)| PixelSpacing::new(row, column).unwrap());
             let axes = RecistAxes::from_keypoints(&raw, spacing).unwrap();
             let to_mm = |a: Axis| spacing.map_or(a.end() - a.start(), |s| s.to_mm(a.end() - a.start()));
-            assert!(
-                to_mm(axes.long()).dot(to_mm(axes.short())).abs() < 1e-9,
-                "{spacing:?}"
-            );
-            assert!(
-                axes.short()
-                    .start()
-                    .midpoint(axes.short().end())
-                    .distance(Point::new(10.5, 5.0))
-                    < 1e-9
-            );
+            assert!(to_mm(axes.long()).dot(to_mm(axes.short())).abs() < 1e-9, "{spacing:?}");
+            assert!(axes.short().start().midpoint(axes.short().end()).distance(Point::new(10.5, 5.0)) < 1e-9);
         }
     }
 
@@ -270,19 +234,13 @@ mod tests {
         let raw = keypoints([(0.0, 5.0), (10.0, 5.0), (5.0, 1.0), (5.0, 9.0)]);
         let spacing = PixelSpacing::new(2.0, 1.0).unwrap();
         let axes = RecistAxes::from_keypoints(&raw, Some(spacing)).unwrap();
-        assert_eq!(
-            (axes.long().length_mm(spacing), axes.short().length_mm(spacing)),
-            (16.0, 10.0)
-        );
+        assert_eq!((axes.long().length_mm(spacing), axes.short().length_mm(spacing)), (16.0, 10.0));
     }
 
     #[test]
     fn keypoints_without_a_length_are_refused() {
         let cases = [
-            (
-                [(1.0, 1.0); 4],
-                "an axis has no length: (1, 1) (1, 1) (1, 1) (1, 1)",
-            ),
+            ([(1.0, 1.0); 4], "an axis has no length: (1, 1) (1, 1) (1, 1) (1, 1)"),
             (
                 [(0.0, 0.0), (9.0, 0.0), (4.0, 0.0), (5.0, 0.0)],
                 "an axis has no length: (0, 0) (9, 0) (4, 0) (5, 0)",
@@ -293,12 +251,7 @@ mod tests {
             ),
         ];
         for (points, want) in cases {
-            assert_eq!(
-                RecistAxes::from_keypoints(&keypoints(points), None)
-                    .unwrap_err()
-                    .to_string(),
-                want
-            );
+            assert_eq!(RecistAxes::from_keypoints(&keypoints(points), None).unwrap_err().to_string(), want);
         }
     }
 }

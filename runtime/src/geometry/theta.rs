@@ -63,12 +63,7 @@ impl Theta {
         }
         let cos2 = (cos2 / length).clamp(-1.0, 1.0);
         let (cos, sin) = (((1.0 + cos2) / 2.0).sqrt(), ((1.0 - cos2) / 2.0).sqrt());
-        Ok(Self {
-            shift,
-            cos,
-            sin: if sin2 < 0.0 { -sin } else { sin },
-            scale,
-        })
+        Ok(Self { shift, cos, sin: if sin2 < 0.0 { -sin } else { sin }, scale })
     }
 
     /// The θ that brings a lesion into the canonical layout, from its endpoints in normalised patch
@@ -79,12 +74,7 @@ impl Theta {
     pub fn of_keypoints(keypoints: &Keypoints) -> Result<Self, ThetaError> {
         let long = keypoints.long_end - keypoints.long_start;
         let (cos2, sin2) = (long.x * long.x - long.y * long.y, 2.0 * long.x * long.y);
-        Self::from_double_angle(
-            keypoints.center(),
-            cos2,
-            sin2,
-            long.length() / 2.0 / LONG_AXIS_FRACTION,
-        )
+        Self::from_double_angle(keypoints.center(), cos2, sin2, long.length() / 2.0 / LONG_AXIS_FRACTION)
     }
 
     /// tx and ty: the canonical patch's centre in normalised patch coordinates.
@@ -102,10 +92,7 @@ impl Theta {
     /// cos 2α and sin 2α.
     #[must_use]
     pub fn double_angle(self) -> (f64, f64) {
-        (
-            self.cos * self.cos - self.sin * self.sin,
-            2.0 * self.sin * self.cos,
-        )
+        (self.cos * self.cos - self.sin * self.sin, 2.0 * self.sin * self.cos)
     }
 
     /// The 2 x 3 matrix Θ of equation 2: normalised canonical coordinates to normalised patch coordinates.
@@ -162,10 +149,7 @@ mod tests {
                 "{degrees}"
             );
             // Near a double angle of 180° the sine of the half angle keeps half the digits of its cosine.
-            assert!(
-                canonical.long_start.y.abs() < 1e-7 && canonical.center().length() < 1e-7,
-                "{degrees}"
-            );
+            assert!(canonical.long_start.y.abs() < 1e-7 && canonical.center().length() < 1e-7, "{degrees}");
         }
     }
 

@@ -54,10 +54,7 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
         return Err(CropError::TooSmall { area });
     }
     let [x0, y0, ..] = square.corners();
-    let (mut columns, mut rows) = (
-        [Footprint::default(); PATCH_SIZE],
-        [Footprint::default(); PATCH_SIZE],
-    );
+    let (mut columns, mut rows) = ([Footprint::default(); PATCH_SIZE], [Footprint::default(); PATCH_SIZE]);
     for (i, (column, row)) in columns.iter_mut().zip(&mut rows).enumerate() {
         *column = Footprint::of_pixel(i, x0, square.width());
         *row = Footprint::of_pixel(i, y0, square.width());
@@ -102,10 +99,7 @@ impl Footprint {
             clippy::cast_possible_truncation,
             reason = "a box inside the slice's reach has small coordinates"
         )]
-        let (first, last) = (
-            (center - half_width).ceil() as isize,
-            (center + half_width).floor() as isize,
-        );
+        let (first, last) = ((center - half_width).ceil() as isize, (center + half_width).floor() as isize);
         let mut footprint = Self {
             center,
             inverse_half_width: 1.0 / half_width,
@@ -132,38 +126,21 @@ impl Footprint {
     }
 
     fn average(&self, sample: impl Fn(isize) -> f32) -> f32 {
-        (self.first..=self.last())
-            .map(|at| self.weight(at) * sample(at))
-            .sum()
+        (self.first..=self.last()).map(|at| self.weight(at) * sample(at)).sum()
     }
 }
 
 impl fmt::Display for CropError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Outside {
-                area,
-                slice: [width, height],
-            } => {
-                write!(
-                    f,
-                    "lesion box {area} has its centre outside the slice of {width} x {height} px"
-                )
+            Self::Outside { area, slice: [width, height] } => {
+                write!(f, "lesion box {area} has its centre outside the slice of {width} x {height} px")
             }
-            Self::TooLarge {
-                area,
-                slice: [width, height],
-            } => {
-                write!(
-                    f,
-                    "lesion box {area} is larger than the slice of {width} x {height} px"
-                )
+            Self::TooLarge { area, slice: [width, height] } => {
+                write!(f, "lesion box {area} is larger than the slice of {width} x {height} px")
             }
             Self::TooSmall { area } => {
-                write!(
-                    f,
-                    "lesion box {area} is smaller than {MINIMUM_SIDE} px: too few pixels to measure"
-                )
+                write!(f, "lesion box {area} is smaller than {MINIMUM_SIDE} px: too few pixels to measure")
             }
         }
     }
@@ -188,9 +165,7 @@ mod tests {
     }
 
     fn ramp(width: usize, height: usize) -> Vec<f32> {
-        (0..width * height)
-            .map(|i| (i % width) as f32 + 3.0 * (i / width) as f32)
-            .collect()
+        (0..width * height).map(|i| (i % width) as f32 + 3.0 * (i / width) as f32).collect()
     }
 
     #[test]
@@ -217,25 +192,15 @@ mod tests {
     fn a_box_of_the_patchs_size_copies_the_samples() {
         let samples = ramp(200, 160);
         let patch = cropped(&samples, 200, [9.5, 4.5, 137.5, 132.5]).unwrap();
-        assert!(
-            patch
-                .iter()
-                .enumerate()
-                .all(|(i, &v)| v == samples[(5 + i / 128) * 200 + 10 + i % 128])
-        );
+        assert!(patch.iter().enumerate().all(|(i, &v)| v == samples[(5 + i / 128) * 200 + 10 + i % 128]));
     }
 
     #[test]
     fn a_large_box_does_not_alias() {
-        let checkers: Vec<f32> = (0..400 * 400)
-            .map(|i| ((i % 400 + i / 400) % 2 * 100) as f32)
-            .collect();
+        let checkers: Vec<f32> = (0..400 * 400).map(|i| ((i % 400 + i / 400) % 2 * 100) as f32).collect();
         let patch = cropped(&checkers, 400, [49.5, 49.5, 349.5, 349.5]).unwrap();
         let worst = patch.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
-        assert!(
-            worst < 5.0,
-            "a fine checkerboard averages to grey, this one keeps {worst} of 50"
-        );
+        assert!(worst < 5.0, "a fine checkerboard averages to grey, this one keeps {worst} of 50");
         let nearest = checkers.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
         assert!(nearest == 50.0, "control: picking samples would keep all of it");
     }
@@ -252,22 +217,10 @@ mod tests {
     fn boxes_that_cannot_be_measured_are_refused_with_their_numbers() {
         let samples = ramp(64, 48);
         let cases = [
-            (
-                [70.0, 0.0, 90.0, 20.0],
-                "lesion box 70,0,90,20 has its centre outside the slice of 64 x 48 px",
-            ),
-            (
-                [0.0, 10.0, 65.0, 30.0],
-                "lesion box 0,10,65,30 is larger than the slice of 64 x 48 px",
-            ),
-            (
-                [0.0, -1.0, 40.0, 48.0],
-                "lesion box 0,-1,40,48 is larger than the slice of 64 x 48 px",
-            ),
-            (
-                [3.0, 3.0, 5.0, 5.0],
-                "lesion box 3,3,5,5 is smaller than 4 px: too few pixels to measure",
-            ),
+            ([70.0, 0.0, 90.0, 20.0], "lesion box 70,0,90,20 has its centre outside the slice of 64 x 48 px"),
+            ([0.0, 10.0, 65.0, 30.0], "lesion box 0,10,65,30 is larger than the slice of 64 x 48 px"),
+            ([0.0, -1.0, 40.0, 48.0], "lesion box 0,-1,40,48 is larger than the slice of 64 x 48 px"),
+            ([3.0, 3.0, 5.0, 5.0], "lesion box 3,3,5,5 is smaller than 4 px: too few pixels to measure"),
         ];
         for (corners, message) in cases {
             assert_eq!(cropped(&samples, 64, corners).unwrap_err().to_string(), message);

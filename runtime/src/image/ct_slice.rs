@@ -72,24 +72,11 @@ impl<'a> CtSlice<'a> {
             return Err(SliceError::Stride { width, row_stride });
         }
         let found = samples.len();
-        let needed = (height - 1)
-            .checked_mul(row_stride)
-            .and_then(|n| n.checked_add(width));
+        let needed = (height - 1).checked_mul(row_stride).and_then(|n| n.checked_add(width));
         if needed.is_none_or(|needed| needed > found) {
-            return Err(SliceError::Samples {
-                width,
-                height,
-                row_stride,
-                found,
-            });
+            return Err(SliceError::Samples { width, height, row_stride, found });
         }
-        Ok(Self {
-            samples,
-            width,
-            height,
-            row_stride,
-            spacing,
-        })
+        Ok(Self { samples, width, height, row_stride, spacing })
     }
 
     /// Columns.
@@ -156,17 +143,9 @@ impl fmt::Display for SliceError {
         match self {
             Self::Empty { width, height } => write!(f, "slice is empty: {width} x {height} px"),
             Self::Stride { width, row_stride } => {
-                write!(
-                    f,
-                    "slice rows of {width} samples cannot begin {row_stride} samples apart"
-                )
+                write!(f, "slice rows of {width} samples cannot begin {row_stride} samples apart")
             }
-            Self::Samples {
-                width,
-                height,
-                row_stride,
-                found,
-            } => write!(
+            Self::Samples { width, height, row_stride, found } => write!(
                 f,
                 "slice of {width} x {height} px with rows {row_stride} samples apart does not fit {found} samples"
             ),
@@ -190,16 +169,8 @@ mod tests {
         let cases = [
             ([0, 5], 4, "slice is empty: 0 x 5 px"),
             ([4, 5], 3, "slice rows of 4 samples cannot begin 3 samples apart"),
-            (
-                [4, 6],
-                4,
-                "slice of 4 x 6 px with rows 4 samples apart does not fit 20 samples",
-            ),
-            (
-                [1, usize::MAX],
-                usize::MAX,
-                "slice of 1 x 18446744073709551615 px",
-            ),
+            ([4, 6], 4, "slice of 4 x 6 px with rows 4 samples apart does not fit 20 samples"),
+            ([1, usize::MAX], usize::MAX, "slice of 1 x 18446744073709551615 px"),
         ];
         for (size, stride, message) in cases {
             let got = slice(size, stride).unwrap_err().to_string();
@@ -211,13 +182,8 @@ mod tests {
     fn beyond_the_edge_the_nearest_sample_counts() {
         let samples = [0.0, 1.0, 9.0, 2.0, 3.0, 9.0_f32];
         let slice = CtSlice::new(Samples::F32(&samples), [2, 2], 3, None).unwrap();
-        let cases = [
-            ((0, 0), 0.0),
-            ((1, 0), 1.0),
-            ((7, -3), 1.0),
-            ((-1, 9), 2.0),
-            ((isize::MAX, isize::MAX), 3.0),
-        ];
+        let cases =
+            [((0, 0), 0.0), ((1, 0), 1.0), ((7, -3), 1.0), ((-1, 9), 2.0), ((isize::MAX, isize::MAX), 3.0)];
         for ((x, y), want) in cases {
             assert_eq!(slice.clamped(x, y), want, "{x} {y}");
         }

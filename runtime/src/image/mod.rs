@@ -5,13 +5,25 @@
 //! and [`sample`] resamples a patch along an affine grid. All of them work in buffers of the caller.
 
 mod crop;
+#[cfg(feature = "files")]
+mod ct_file;
 mod ct_slice;
+#[cfg(feature = "files")]
+mod dicom;
 mod normalise;
+#[cfg(feature = "files")]
+mod png;
 mod sampler;
 
 pub use crop::{CropError, MINIMUM_SIDE, crop};
+#[cfg(feature = "files")]
+pub use ct_file::{CtFile, FileError};
 pub use ct_slice::{CtSlice, Samples, SliceError};
+#[cfg(feature = "files")]
+pub use dicom::DicomError;
 pub use normalise::{NormaliseError, normalise};
+#[cfg(feature = "files")]
+pub use png::{PngError, write_grey16, write_rgb};
 pub use sampler::sample;
 
 /// Rows and columns of a patch.

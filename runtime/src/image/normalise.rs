@@ -49,10 +49,7 @@ impl fmt::Display for NormaliseError {
         match self {
             Self::NotFinite => f.write_str("the lesion box holds samples that are not finite"),
             Self::Constant { value } => {
-                write!(
-                    f,
-                    "the lesion box shows nothing: nearly all its samples are {value}"
-                )
+                write!(f, "the lesion box shows nothing: nearly all its samples are {value}")
             }
         }
     }
@@ -96,11 +93,7 @@ mod tests {
             let mut coded = noise();
             coded.iter_mut().for_each(|v| *v = *v * gain + offset);
             let got = normalised(coded).unwrap();
-            let worst = got
-                .iter()
-                .zip(want.iter())
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max);
+            let worst = got.iter().zip(want.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-6, "gain {gain}, offset {offset}: {worst}");
         }
         let mut squared = noise();
@@ -114,16 +107,10 @@ mod tests {
 
     #[test]
     fn a_patch_without_contrast_is_refused() {
-        assert_eq!(
-            normalised(Box::new([7.0; PATCH_PIXELS])),
-            Err(NormaliseError::Constant { value: 7.0 })
-        );
+        assert_eq!(normalised(Box::new([7.0; PATCH_PIXELS])), Err(NormaliseError::Constant { value: 7.0 }));
         let mut one_bright = Box::new([7.0; PATCH_PIXELS]);
         one_bright[5] = 9.0;
-        assert_eq!(
-            normalised(one_bright),
-            Err(NormaliseError::Constant { value: 7.0 })
-        );
+        assert_eq!(normalised(one_bright), Err(NormaliseError::Constant { value: 7.0 }));
         let mut hole = noise();
         hole[9] = f32::NAN;
         assert_eq!(normalised(hole), Err(NormaliseError::NotFinite));

@@ -10,11 +10,7 @@ use crate::geometry::{AffineGrid, Point};
 /// If a buffer has another size than stated: both belong to the caller's code, not to its input.
 pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mut [f32]) {
     assert_eq!(source.len(), source_size * source_size, "the source is square");
-    assert_eq!(
-        target.len(),
-        grid.size() * grid.size(),
-        "the target has the grid's size"
-    );
+    assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
     for (value, point) in target.iter_mut().zip(grid.points()) {
         *value = bilinear(source, source_size, point);
     }
@@ -50,12 +46,7 @@ mod tests {
     fn the_identity_copies_the_source() {
         let source: Vec<f32> = (0..64).map(|i| (i * i % 37) as f32).collect();
         let mut target = vec![0.0; 64];
-        sample(
-            &source,
-            8,
-            &AffineGrid::from_normalised(AffineMap::IDENTITY, 8, 8),
-            &mut target,
-        );
+        sample(&source, 8, &AffineGrid::from_normalised(AffineMap::IDENTITY, 8, 8), &mut target);
         assert_eq!(source, target);
     }
 

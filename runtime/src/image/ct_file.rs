@@ -1,0 +1,119 @@
+use std::fs;
+use std::path::Path;
+use std::{fmt, io};
+
+use super::dicom::{self, DicomError};
+use super::png::{self, PngError};
+use super::{CtSlice, Samples};
+use crate::geometry::PixelSpacing;
+
+/// A CT slice read from a file; lends itself as a [`CtSlice`].
+#[derive(Clone, Debug)]
+pub struct CtFile {
+    pub(super) samples: Vec<f32>,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) spacing: Option<PixelSpacing>,
+}
+
+/// Why a file gives no CT slice.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file cannot be read.
+    Read(io::Error),
+    /// The path is a folder.
+    Folder,
+    /// The file has no bytes.
+    Empty,
+    /// The file is neither DICOM Part 10 nor PNG.
+    Unknown,
+    /// A frame was asked for in a file that has none.
+    NoFrames {
+        /// The frame, from 1.
+        frame: u32,
+    },
+    /// The DICOM object cannot be used.
+    Dicom(DicomError),
+    /// The PNG picture cannot be used.
+    Png(PngError),
+}
+
+impl CtFile {
+    /// Reads DICOM Part 10 (CT), 16-bit grey PNG in DeepLesion's coding (Hounsfield units + 32768) or 8-bit
+    /// grey PNG (grey values as they are), by the file's contents and not its name.
+    ///
+    /// `frame` counts from 1 and chooses a frame of a multi-frame DICOM object. Pixel spacing comes from
+    /// DICOM's PixelSpacing alone, never from ImagerPixelSpacing, which is measured at the detector.
+    ///
+    /// # Errors
+    /// See [`FileError`]; what is not supported is named.
+    pub fn read(path: &Path, frame: Option<u32>) -> Result<Self, FileError> {
+        if fs::metadata(path).map_err(FileError::Read)?.is_dir() {
+            return Err(FileError::Folder);
+        }
+        let bytes = fs::read(path).map_err(FileError::Read)?;
+        Self::decode(&bytes, frame)
+    }
+
+    /// As [`CtFile::read`], from the file's bytes.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    pub fn decode(bytes: &[u8], frame: Option<u32>) -> Result<Self, FileError> {
+        if bytes.is_empty() {
+            return Err(FileError::Empty);
+        }
+        if bytes.get(128..132) == Some(b"DICM") {
+            return dicom::decode(bytes, frame).map_err(FileError::Dicom);
+        }
+        if !bytes.starts_with(b"\x89PNG") {
+            return Err(FileError::Unknown);
+        }
+        match frame {
+            Some(frame) => Err(FileError::NoFrames { frame }),
+            None => png::decode(bytes).map_err(FileError::Png),
+        }
+    }
+
+    /// The slice.
+    #[must_use]
+    pub fn slice(&self) -> CtSlice<'_> {
+        let size = [self.width, self.height];
+        CtSlice::new(Samples::F32(&self.samples), size, self.width, self.spacing)
+            .expect("a file's samples fill its rows and columns: checked when it was read")
+    }
+
+    /// The samples in Hounsfield units (grey values for 8-bit PNG), row by row.
+    #[must_use]
+    pub fn samples(&self) -> &[f32] {
+        &self.samples
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::Folder => f.write_str("is a folder, not a file"),
+            Self::Empty => f.write_str("is empty"),
+            Self::Unknown => f.write_str("is neither DICOM Part 10 nor PNG"),
+            Self::NoFrames { frame } => {
+                write!(f, "frame {frame} was asked for, but a PNG file has no frames")
+            }
+            Self::Dicom(error) => error.fmt(f),
+            Self::Png(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Dicom(error) => Some(error),
+            Self::Png(error) => Some(error),
+            Self::Folder | Self::Empty | Self::Unknown | Self::NoFrames { .. } => None,
+        }
+    }
+}

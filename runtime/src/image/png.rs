@@ -1,0 +1,115 @@
+//! PNG: reading grey pictures as slices, writing pictures. The only place that names the image crate.
+
+use std::fmt;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{DynamicImage, ImageFormat, ImageReader, Luma, Rgb};
+
+use super::CtFile;
+
+/// What DeepLesion adds to Hounsfield units to store them in 16 unsigned bits.
+const DEEPLESION_OFFSET: f32 = 32768.0;
+
+/// The PNG specification's number for grey without transparency.
+const GREY: u8 = 0;
+
+/// Why a PNG picture gives no slice, or cannot be written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PngError {
+    /// The picture is not 8-bit or 16-bit grey.
+    Kind {
+        /// Bits of each sample.
+        depth: u8,
+        /// The PNG specification's number for the kind of colour.
+        colour: u8,
+    },
+    /// The file is damaged, cut short or cannot be written.
+    Codec(image::ImageError),
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
+    // The header chunk comes first and states bit depth and colour type (PNG specification, 11.2.1).
+    if let Some(&[depth, colour]) = bytes.get(24..26)
+        && (colour != GREY || !matches!(depth, 8 | 16))
+    {
+        return Err(PngError::Kind { depth, colour });
+    }
+    let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
+    let picture = reader.decode().map_err(PngError::Codec)?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let samples = if let DynamicImage::ImageLuma16(grey) = picture {
+        grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect()
+    } else {
+        picture.into_luma8().pixels().map(|p| f32::from(p.0[0])).collect()
+    };
+    Ok(CtFile { samples, width, height, spacing: None })
+}
+
+/// Writes a colour picture of `size` = columns, rows: to a temporary file beside `path`, then renamed.
+///
+/// # Errors
+/// If the file cannot be written.
+///
+/// # Panics
+/// If there are not as many pixels as columns times rows.
+pub fn write_rgb(path: &Path, [width, height]: [u32; 2], pixels: &[[u8; 3]]) -> Result<(), PngError> {
+    let picture = image::ImageBuffer::<Rgb<u8>, _>::from_raw(width, height, pixels.as_flattened().to_vec());
+    save(path, picture.expect("a picture has as many pixels as columns times rows").into())
+}
+
+/// Writes Hounsfield units as 16-bit grey in DeepLesion's coding: to a temporary file, then renamed.
+///
+/// # Errors
+/// If the file cannot be written.
+///
+/// # Panics
+/// If there are not as many samples as columns times rows.
+pub fn write_grey16(path: &Path, [width, height]: [u32; 2], hu: &[i16]) -> Result<(), PngError> {
+    let coded = hu.iter().map(|v| v.cast_unsigned() ^ 0x8000).collect();
+    let picture = image::ImageBuffer::<Luma<u16>, Vec<u16>>::from_raw(width, height, coded);
+    save(path, picture.expect("a picture has as many samples as columns times rows").into())
+}
+
+fn save(path: &Path, picture: DynamicImage) -> Result<(), PngError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let saved = picture
+        .save_with_format(partial, ImageFormat::Png)
+        .and_then(|()| std::fs::rename(partial, path).map_err(image::ImageError::IoError));
+    if saved.is_err() {
+        // The picture is lost either way; what matters is the first error.
+        let _ = std::fs::remove_file(partial);
+    }
+    saved.map_err(PngError::Codec)
+}
+
+impl fmt::Display for PngError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { depth, colour } => {
+                let name = match colour {
+                    0 => "grey",
+                    2 => "colour",
+                    3 => "palette",
+                    4 => "grey with transparency",
+                    6 => "colour with transparency",
+                    _ => "unknown",
+                };
+                write!(f, "PNG is {depth}-bit {name}: only 8-bit and 16-bit grey are CT slices")
+            }
+            Self::Codec(error) => write!(f, "PNG: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PngError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Kind { .. } => None,
+            Self::Codec(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! CT slices from files, against what pydicom and Pillow made of them (tests/python/make_*.py).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use recist::geometry::PixelSpacing;
+use recist::image::CtFile;
+use recist_tests::{golden, real_data};
+use sha2::{Digest, Sha256};
+
+/// One frame of a golden text file.
+struct Frame {
+    number: Option<u32>,
+    size: [usize; 2],
+    spacing: Option<PixelSpacing>,
+    hu: Vec<f32>,
+}
+
+fn frames(path: &Path) -> Vec<Frame> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let mut frames = vec![];
+    while let Some(head) = lines.next() {
+        let head: Vec<_> = head.split(' ').collect();
+        let size = [head[1].parse().unwrap(), head[2].parse().unwrap()];
+        let spacing = (head[3] != "none")
+            .then(|| PixelSpacing::new(head[3].parse().unwrap(), head[4].parse().unwrap()).unwrap());
+        let rows = lines.by_ref().take(size[1]).flat_map(|row| row.split(' '));
+        let hu = rows.map(|v| v.parse().unwrap()).collect();
+        frames.push(Frame { number: head[0].parse().ok().filter(|n| *n > 0), size, spacing, hu });
+    }
+    frames
+}
+
+fn goldens() -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(golden("dicom")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|p| p.extension().is_some_and(|e| e == "txt"));
+    files.sort();
+    files
+}
+
+#[test]
+fn hounsfield_units_are_pydicoms() {
+    let files = goldens();
+    assert!(files.len() >= 17, "{files:?}");
+    for file in files {
+        for want in frames(&file) {
+            let got = CtFile::read(&file.with_extension("dcm"), want.number);
+            let got = got.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            let slice = got.slice();
+            assert_eq!([slice.width(), slice.height()], want.size, "{}", file.display());
+            assert_eq!(slice.spacing(), want.spacing, "{}", file.display());
+            // Decoders may round the cosine transform of a lossy JPEG differently by one stored value.
+            let lossy = ["jpeg_baseline", "jpeg_extended"].iter().any(|n| file.ends_with(format!("{n}.txt")));
+            let worst = got.samples().iter().zip(&want.hu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert_eq!(got.samples().len(), want.hu.len());
+            assert!(worst <= f32::from(lossy), "{}: {worst} HU off", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_changed_sample_is_noticed() {
+    let file = golden("dicom/implicit.dcm");
+    let want = &frames(&file.with_extension("txt"))[0];
+    let mut bytes = fs::read(&file).unwrap();
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    assert_ne!(CtFile::decode(&bytes, None).unwrap().samples(), want.hu);
+}
+
+#[test]
+fn hounsfield_units_of_scanner_files_are_pydicoms() {
+    let Some(data) = real_data() else { return };
+    for line in fs::read_to_string(golden("dicom_real.txt")).unwrap().lines() {
+        let [name, width, height, row_mm, column_mm, want] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let file = CtFile::read(&data.join("dicom").join(name), None).unwrap();
+        let slice = file.slice();
+        assert_eq!([slice.width().to_string(), slice.height().to_string()], [width, height]);
+        let spacing = PixelSpacing::new(row_mm.parse().unwrap(), column_mm.parse().unwrap()).unwrap();
+        assert_eq!(slice.spacing(), Some(spacing));
+        let bytes: Vec<u8> = file.samples().iter().flat_map(|v| v.to_le_bytes()).collect();
+        let digest = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, b| {
+            write!(hex, "{b:02x}").unwrap();
+            hex
+        });
+        assert_eq!(digest, want, "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let cases = [
+        (
+            "dicom/jpeg_2000.dcm",
+            None,
+            "DICOM transfer syntax 1.2.840.10008.1.2.4.90 (JPEG 2000 Lossless) is not supported",
+        ),
+        (
+            "dicom/jpeg_extended_12_bits.dcm",
+            None,
+            "DICOM transfer syntax 1.2.840.10008.1.2.4.51 (JPEG Extended) with 12 bits is not supported",
+        ),
+        (
+            "dicom/colour.dcm",
+            None,
+            "DICOM photometric interpretation RGB is not supported: only grey is a CT slice",
+        ),
+        ("dicom/magnetic_resonance.dcm", None, "DICOM modality is MR, not CT"),
+        (
+            "dicom/zero_spacing.dcm",
+            None,
+            "DICOM PixelSpacing: pixel spacing must be positive: 0 mm rows, 0.75 mm columns",
+        ),
+        ("dicom/short_pixel_data.dcm", None, "DICOM PixelData is cut short: 192 of 384"),
+        ("dicom/truncated.dcm", None, "DICOM file is damaged or cut short: "),
+        ("dicom/two_frames.dcm", None, "DICOM object has 2 frames: choose one with --frame"),
+        ("dicom/two_frames.dcm", Some(3), "frame 3 does not exist: the DICOM object has 2"),
+        ("dicom/two_frames.dcm", Some(0), "frame 0 does not exist: the DICOM object has 2"),
+        ("png/colour.png", None, "PNG is 8-bit colour: only 8-bit and 16-bit grey are CT slices"),
+        ("png/transparent.png", None, "PNG is 8-bit colour with transparency"),
+        ("png/grey_transparent.png", None, "PNG is 8-bit grey with transparency"),
+        ("png/grey1.png", None, "PNG is 1-bit grey"),
+        ("png/palette.png", None, "PNG is 8-bit palette"),
+        ("png/cut_short.png", None, "PNG: "),
+        ("png/grey8.png", Some(1), "frame 1 was asked for, but a PNG file has no frames"),
+        ("png", None, "is a folder, not a file"),
+        ("dicom_real.txt", None, "is neither DICOM Part 10 nor PNG"),
+        ("no_such_file.dcm", None, "cannot be read: No such file or directory"),
+    ];
+    for (name, frame, message) in cases {
+        let error = CtFile::read(&golden(name), frame).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{name}: {error}");
+    }
+    assert_eq!(CtFile::decode(&[], None).unwrap_err().to_string(), "is empty");
+}
+
+#[test]
+fn png_grey_values_are_pillows() {
+    let eight = CtFile::read(&golden("png/grey8.png"), None).unwrap();
+    let want: Vec<f32> = (0..20_u8).map(|i| f32::from(i) * 12.0).collect();
+    assert_eq!(eight.samples(), want);
+    let sixteen = CtFile::read(&golden("png/grey16.png"), None).unwrap();
+    let want: Vec<f32> = (0..20_u8).map(|i| f32::from(i) * 100.0 - 1000.0).collect();
+    assert_eq!(sixteen.samples(), want);
+    assert_eq!((eight.slice().spacing(), sixteen.slice().spacing()), (None, None));
+}
+
+#[test]
+fn damaged_files_end_in_an_error_or_a_slice() {
+    let mut state = 5_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for file in goldens().iter().map(|f| f.with_extension("dcm")).chain([golden("png/grey16.png")]) {
+        let whole = fs::read(&file).unwrap();
+        for _ in 0..50 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(3) {
+                let at = random(bytes.len());
+                bytes[at] = [0, 1, 0x7F, 0x80, 0xFF][random(5)];
+            }
+            bytes.truncate(bytes.len() - random(3) * random(40));
+            let _ = CtFile::decode(&bytes, [None, Some(1)][random(2)]);
+        }
+    }
+}
