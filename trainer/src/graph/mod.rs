@@ -96,21 +96,14 @@ impl Graph {
         }
         if let Some(unknown) = outputs.iter().find(|output| output.0 >= nodes.len()) {
             let name = "output".to_owned();
-            return Err(GraphError::UnknownValue {
-                name,
-                index: unknown.0,
-            }
-            .into());
+            return Err(GraphError::UnknownValue { name, index: unknown.0 }.into());
         }
         Ok(Self { nodes, outputs })
     }
 
     /// All nodes with their values, in the order of computation.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (Value, &Node)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (Value(index), node))
+        self.nodes.iter().enumerate().map(|(index, node)| (Value(index), node))
     }
 
     /// The node that computes `value`.
@@ -161,18 +154,14 @@ impl Graph {
     /// All parameters and buffers, node by node.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
-        self.nodes
-            .iter()
-            .flat_map(|node| self.parameters_of(node))
-            .collect()
+        self.nodes.iter().flat_map(|node| self.parameters_of(node)).collect()
     }
 
     /// Multiplications followed by an addition that one image costs in `node`: those of convolutions and
     /// fully connected layers.
     #[must_use]
     pub fn multiply_accumulates(&self, node: &Node) -> u64 {
-        node.operator
-            .multiply_accumulates(&self.input_shapes(node), node.shape)
+        node.operator.multiply_accumulates(&self.input_shapes(node), node.shape)
     }
 }
 

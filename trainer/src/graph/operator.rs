@@ -54,27 +54,15 @@ pub struct Convolution {
 
 impl Window {
     /// 2 x 2 with stride 2: halves an image without overlap.
-    pub const HALVING: Self = Self {
-        kernel: 2,
-        stride: 2,
-        padding: 0,
-    };
+    pub const HALVING: Self = Self { kernel: 2, stride: 2, padding: 0 };
 
     /// 3 x 3 with stride 2 and padding 1: the pooling after ResNet's stem.
-    pub const OVERLAPPING: Self = Self {
-        kernel: 3,
-        stride: 2,
-        padding: 1,
-    };
+    pub const OVERLAPPING: Self = Self { kernel: 3, stride: 2, padding: 1 };
 
     /// An odd window whose padding keeps the size, up to the stride.
     #[must_use]
     pub const fn same(kernel: usize, stride: usize) -> Self {
-        Self {
-            kernel,
-            stride,
-            padding: kernel / 2,
-        }
+        Self { kernel, stride, padding: kernel / 2 }
     }
 
     /// How many windows fit along an edge of `size` pixels.
@@ -133,10 +121,7 @@ impl Operator {
     /// If their number or a shape does not suit the operator, or the result would be empty.
     pub fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
         if inputs.len() != self.arity() {
-            return Err(ShapeError::Arity {
-                expected: self.arity(),
-                found: inputs.len(),
-            });
+            return Err(ShapeError::Arity { expected: self.arity(), found: inputs.len() });
         }
         let shape = match *self {
             Self::Input(shape) => shape,
@@ -150,10 +135,7 @@ impl Operator {
             }
             Self::Add if inputs[0] == inputs[1] => inputs[0],
             Self::Add => {
-                return Err(ShapeError::Unequal {
-                    left: inputs[0],
-                    right: inputs[1],
-                });
+                return Err(ShapeError::Unequal { left: inputs[0], right: inputs[1] });
             }
             Self::Linear { outputs } => Shape::vector(outputs),
         };
@@ -248,11 +230,7 @@ mod tests {
             (convolution(64, 7, 2), patch, Shape::new(64, 64, 48)),
             (convolution(8, 1, 2), Shape::new(3, 5, 4), Shape::new(8, 3, 2)),
             (Operator::MaxPool(Window::HALVING), patch, Shape::new(3, 64, 48)),
-            (
-                Operator::MaxPool(Window::OVERLAPPING),
-                patch,
-                Shape::new(3, 64, 48),
-            ),
+            (Operator::MaxPool(Window::OVERLAPPING), patch, Shape::new(3, 64, 48)),
             (Operator::UpsampleNearest2x, patch, Shape::new(3, 256, 192)),
             (Operator::Linear { outputs: 5 }, patch, Shape::vector(5)),
         ];
@@ -263,22 +241,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let window = Window {
-            kernel: 3,
-            stride: 1,
-            padding: 0,
-        };
+        let window = Window { kernel: 3, stride: 1, padding: 0 };
         let small = Shape::new(1, 2, 2);
         let cases = [
             (Operator::MaxPool(window), vec![small]),
-            (
-                Operator::MaxPool(Window {
-                    kernel: 2,
-                    stride: 2,
-                    padding: 2,
-                }),
-                vec![small],
-            ),
+            (Operator::MaxPool(Window { kernel: 2, stride: 2, padding: 2 }), vec![small]),
             (Operator::MaxPool(Window { stride: 0, ..window }), vec![small]),
             (Operator::Add, vec![small, Shape::new(1, 2, 3)]),
             (Operator::Add, vec![small]),

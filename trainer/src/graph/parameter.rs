@@ -52,11 +52,8 @@ impl Parameter {
 
 /// The parameters of an operator in a node called `node`.
 pub(super) fn of_operator(node: &str, operator: &Operator, inputs: &[Shape]) -> Vec<Parameter> {
-    let parameter = |name: &str, shape: Vec<usize>, role| Parameter {
-        name: format!("{node}.{name}"),
-        shape,
-        role,
-    };
+    let parameter =
+        |name: &str, shape: Vec<usize>, role| Parameter { name: format!("{node}.{name}"), shape, role };
     let weighted = |shape: Vec<usize>, bias: bool| {
         let (outputs, fan_in) = (shape[0], shape[1..].iter().product());
         let mut parameters = vec![parameter("weight", shape, Role::Weight { fan_in })];
@@ -66,11 +63,7 @@ pub(super) fn of_operator(node: &str, operator: &Operator, inputs: &[Shape]) -> 
         parameters
     };
     match *operator {
-        Operator::Convolution(Convolution {
-            out_channels,
-            window,
-            bias,
-        }) => {
+        Operator::Convolution(Convolution { out_channels, window, bias }) => {
             let shape = vec![out_channels, inputs[0].channels, window.kernel, window.kernel];
             weighted(shape, bias)
         }

@@ -9,18 +9,12 @@ pub struct Scope<'graph> {
 
 impl<'graph> Scope<'graph> {
     pub(super) fn root(nodes: &'graph mut Vec<Node>) -> Self {
-        Self {
-            nodes,
-            path: String::new(),
-        }
+        Self { nodes, path: String::new() }
     }
 
     /// The scope `name` within this one.
     pub fn scope(&mut self, name: &str) -> Scope<'_> {
-        Scope {
-            path: format!("{}{name}.", self.path),
-            nodes: self.nodes,
-        }
+        Scope { path: format!("{}{name}.", self.path), nodes: self.nodes }
     }
 
     /// The shape of a value of this graph.
@@ -52,12 +46,7 @@ impl<'graph> Scope<'graph> {
             Ok(shape) => shape,
             Err(error) => return Err(GraphError::Shape { name, error }),
         };
-        self.nodes.push(Node {
-            name,
-            operator,
-            inputs: inputs.to_vec(),
-            shape,
-        });
+        self.nodes.push(Node { name, operator, inputs: inputs.to_vec(), shape });
         Ok(Value(self.nodes.len() - 1))
     }
 
@@ -80,11 +69,7 @@ impl<'graph> Scope<'graph> {
         out_channels: usize,
         window: Window,
     ) -> Result<Value, GraphError> {
-        let convolution = Convolution {
-            out_channels,
-            window,
-            bias: true,
-        };
+        let convolution = Convolution { out_channels, window, bias: true };
         self.push(name, Operator::Convolution(convolution), &[x])
     }
 
@@ -100,11 +85,7 @@ impl<'graph> Scope<'graph> {
         out_channels: usize,
         window: Window,
     ) -> Result<Value, GraphError> {
-        let attributes = Convolution {
-            out_channels,
-            window,
-            bias: false,
-        };
+        let attributes = Convolution { out_channels, window, bias: false };
         let y = self.push(convolution, Operator::Convolution(attributes), &[x])?;
         self.push(norm, Operator::BatchNorm, &[y])
     }
@@ -166,11 +147,7 @@ mod tests {
             Ok(vec![z])
         })
         .unwrap();
-        let parameters: Vec<_> = graph
-            .parameters()
-            .into_iter()
-            .map(|p| (p.name, p.shape))
-            .collect();
+        let parameters: Vec<_> = graph.parameters().into_iter().map(|p| (p.name, p.shape)).collect();
         let want = [
             ("stack0.inner.conv1.weight", vec![4, 1, 3, 3]),
             ("stack0.inner.bn1.weight", vec![4]),
@@ -203,10 +180,7 @@ mod tests {
             let y = root.max_pool("pool", x, Window::HALVING)?;
             Ok(vec![root.scope("stack0").add("add", x, y)?])
         });
-        assert_eq!(
-            unequal.unwrap_err().to_string(),
-            "node stack0.add: cannot add 1 x 8 x 8 and 1 x 4 x 4"
-        );
+        assert_eq!(unequal.unwrap_err().to_string(), "node stack0.add: cannot add 1 x 8 x 8 and 1 x 4 x 4");
 
         let silent = Graph::build::<GraphError>(|root| {
             root.input("patch", shape)?;

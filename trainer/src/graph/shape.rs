@@ -17,11 +17,7 @@ impl Shape {
     /// A shape of `channels` x `height` x `width`.
     #[must_use]
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self {
-            channels,
-            height,
-            width,
-        }
+        Self { channels, height, width }
     }
 
     /// The shape of a vector of `length` numbers.

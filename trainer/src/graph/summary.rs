@@ -58,13 +58,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layer = self
-            .rows
-            .iter()
-            .map(|row| row.name.len())
-            .max()
-            .unwrap_or(0)
-            .max(5);
+        let layer = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(5);
         writeln!(
             f,
             "{:layer$}  {:12}  {:>15}  {:>12}  {:>20}",
@@ -127,28 +121,14 @@ mod tests {
         })
         .unwrap();
         let summary = Summary::of(&graph);
-        let counts: Vec<_> = summary
-            .rows
-            .iter()
-            .map(|row| (row.parameters, row.multiply_accumulates))
-            .collect();
+        let counts: Vec<_> =
+            summary.rows.iter().map(|row| (row.parameters, row.multiply_accumulates)).collect();
         // Convolution: 64 x 3 x 7 x 7 weights at 64 x 64 places. Linear: 64 x 32 x 32 inputs and five biases.
-        let want = [
-            (0, 0),
-            (9_408, 9_408 * 4_096),
-            (128, 0),
-            (0, 0),
-            (327_685, 327_680),
-        ];
+        let want = [(0, 0), (9_408, 9_408 * 4_096), (128, 0), (0, 0), (327_685, 327_680)];
         assert_eq!(counts, want);
         assert_eq!(summary.parameters(), 337_221);
         let text = summary.to_string();
         assert!(text.contains("conv1  convolution      64 x 64 x 64         9,408            38,535,168"));
-        assert!(
-            text.lines()
-                .last()
-                .unwrap()
-                .ends_with("337,221            38,862,848")
-        );
+        assert!(text.lines().last().unwrap().ends_with("337,221            38,862,848"));
     }
 }

@@ -40,10 +40,7 @@ impl Hourglass {
         }
         let quarter = self.heatmap * 4 == patch_size;
         if !quarter && self.heatmap * 2 != patch_size {
-            return Err(NetworkError::HeatmapSize {
-                heatmap: self.heatmap,
-                patch: patch_size,
-            });
+            return Err(NetworkError::HeatmapSize { heatmap: self.heatmap, patch: patch_size });
         }
         Graph::build(|root| {
             let patch = root.input("canonical_patch", Shape::new(1, patch_size, patch_size))?;

@@ -98,11 +98,7 @@ impl Localization {
         let mut y = scope.max_pool("maxpool", y, Window::OVERLAPPING)?;
         let mut levels = Vec::with_capacity(self.stages.len());
         for (s, stage) in self.stages.iter().enumerate() {
-            let Stage {
-                blocks,
-                middle,
-                channels,
-            } = *stage;
+            let Stage { blocks, middle, channels } = *stage;
             let mut layer = scope.scope(&format!("layer{}", s + 1));
             for block in 0..blocks {
                 let stride = if s > 0 && block == 0 { 2 } else { 1 };
@@ -116,9 +112,7 @@ impl Localization {
     /// The top-down pathway: from the coarsest level, upsampled, added to the 1 x 1 convolution of the next
     /// finer level, rectified and smoothed.
     fn top_down(&self, mut scope: Scope<'_>, levels: &[Value]) -> Result<Value, NetworkError> {
-        let (&coarsest, finer) = levels
-            .split_last()
-            .ok_or(NetworkError::Empty { field: "stages" })?;
+        let (&coarsest, finer) = levels.split_last().ok_or(NetworkError::Empty { field: "stages" })?;
         let mut level = scope.scope(&format!("level{}", levels.len()));
         let y = level.convolution("lateral", coarsest, self.pyramid, Window::same(1, 1))?;
         let mut y = level.relu("relu", y)?;
@@ -211,10 +205,7 @@ mod tests {
         for ((name, shape, _), (their_name, their_shape)) in ours.iter().zip(&theirs) {
             assert_eq!(name, their_name);
             if name == "conv1.weight" {
-                assert_eq!(
-                    (&shape[..], &their_shape[..]),
-                    (&[64, 1, 7, 7][..], &[64, 3, 7, 7][..])
-                );
+                assert_eq!((&shape[..], &their_shape[..]), (&[64, 1, 7, 7][..], &[64, 3, 7, 7][..]));
             } else {
                 assert_eq!(shape, their_shape, "{name}");
             }

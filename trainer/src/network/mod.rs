@@ -41,10 +41,8 @@ impl Network {
     ///
     /// `paper` is the network of the paper; where the paper is silent, He et al. (2016) and Newell et al.
     /// (2016). `edge` is the one for embedded CPUs.
-    pub const PRESETS: [(&'static str, &'static str); 2] = [
-        ("paper", include_str!("presets/paper.toml")),
-        ("edge", include_str!("presets/edge.toml")),
-    ];
+    pub const PRESETS: [(&'static str, &'static str); 2] =
+        [("paper", include_str!("presets/paper.toml")), ("edge", include_str!("presets/edge.toml"))];
 
     /// The network of a preset's name or of a TOML file; a name wins over a file of that name.
     ///
@@ -55,10 +53,8 @@ impl Network {
         match preset {
             Some((_, text)) => Self::from_toml(text),
             None => {
-                let text = fs::read_to_string(name_or_path).map_err(|source| NetworkError::File {
-                    path: name_or_path.into(),
-                    source,
-                })?;
+                let text = fs::read_to_string(name_or_path)
+                    .map_err(|source| NetworkError::File { path: name_or_path.into(), source })?;
                 Self::from_toml(&text)
             }
         }
@@ -111,16 +107,13 @@ pub enum NetworkError {
 impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, source } => write!(
-                f,
-                "{} is neither a preset (paper, edge) nor a file: {source}",
-                path.display()
-            ),
+            Self::File { path, source } => {
+                write!(f, "{} is neither a preset (paper, edge) nor a file: {source}", path.display())
+            }
             Self::Syntax(message) => write!(f, "network file: {message}"),
-            Self::HeatmapSize { heatmap, patch } => write!(
-                f,
-                "heatmaps of {heatmap} pixels are neither half nor a quarter of a patch of {patch}"
-            ),
+            Self::HeatmapSize { heatmap, patch } => {
+                write!(f, "heatmaps of {heatmap} pixels are neither half nor a quarter of a patch of {patch}")
+            }
             Self::Empty { field } => write!(f, "{field} is empty"),
             Self::Graph(error) => write!(f, "{error}"),
         }
@@ -156,19 +149,9 @@ mod tests {
             assert_eq!(network.name, name);
             assert_eq!(Network::from_toml(&network.to_toml()).unwrap(), network);
             let misspelt = text.replace("stacks", "stakcs");
-            assert!(
-                Network::from_toml(&misspelt)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("stakcs")
-            );
+            assert!(Network::from_toml(&misspelt).unwrap_err().to_string().contains("stakcs"));
         }
-        assert!(
-            Network::open("papre")
-                .unwrap_err()
-                .to_string()
-                .contains("neither a preset")
-        );
+        assert!(Network::open("papre").unwrap_err().to_string().contains("neither a preset"));
     }
 
     #[test]
@@ -187,17 +170,11 @@ mod tests {
             let maps = Shape::new(HEATMAPS, heatmap, heatmap);
             assert_eq!(
                 outputs(&localization),
-                [
-                    (MASK.to_owned(), Shape::new(1, 32, 32)),
-                    (THETA.to_owned(), Shape::vector(5))
-                ]
+                [(MASK.to_owned(), Shape::new(1, 32, 32)), (THETA.to_owned(), Shape::vector(5))]
             );
             assert_eq!(
                 outputs(&hourglass),
-                [
-                    ("stack0.heatmaps".to_owned(), maps),
-                    ("stack1.heatmaps".to_owned(), maps)
-                ]
+                [("stack0.heatmaps".to_owned(), maps), ("stack1.heatmaps".to_owned(), maps)]
             );
         }
     }
@@ -207,10 +184,8 @@ mod tests {
     #[test]
     fn edge_suits_the_integer_engine() {
         let network = Network::open("edge").unwrap();
-        let graphs = [
-            network.localization.graph(PATCH_SIZE).unwrap(),
-            network.hourglass.graph(PATCH_SIZE).unwrap(),
-        ];
+        let graphs =
+            [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()];
         let mut multiply_accumulates = 0;
         for graph in &graphs {
             multiply_accumulates += Summary::of(graph).multiply_accumulates();
@@ -222,10 +197,7 @@ mod tests {
                 }
             }
         }
-        assert!(
-            (200_000_000..300_000_000).contains(&multiply_accumulates),
-            "{multiply_accumulates}"
-        );
+        assert!((200_000_000..300_000_000).contains(&multiply_accumulates), "{multiply_accumulates}");
     }
 
     #[test]
@@ -235,25 +207,16 @@ mod tests {
         hourglass.heatmap = 48;
         assert!(matches!(
             hourglass.graph(PATCH_SIZE),
-            Err(NetworkError::HeatmapSize {
-                heatmap: 48,
-                patch: 128
-            })
+            Err(NetworkError::HeatmapSize { heatmap: 48, patch: 128 })
         ));
         let mut hourglass = edge.hourglass.clone();
         hourglass.depth = 6;
         assert!(matches!(hourglass.graph(PATCH_SIZE), Err(NetworkError::Graph(_))));
         let mut hourglass = edge.hourglass.clone();
         hourglass.stacks = 0;
-        assert!(matches!(
-            hourglass.graph(PATCH_SIZE),
-            Err(NetworkError::Empty { .. })
-        ));
+        assert!(matches!(hourglass.graph(PATCH_SIZE), Err(NetworkError::Empty { .. })));
         let mut localization = edge.localization;
         localization.stages.clear();
-        assert!(matches!(
-            localization.graph(PATCH_SIZE),
-            Err(NetworkError::Empty { .. })
-        ));
+        assert!(matches!(localization.graph(PATCH_SIZE), Err(NetworkError::Empty { .. })));
     }
 }
