@@ -1,0 +1,140 @@
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::{Tensor, Weights, WeightsError};
+
+impl Weights {
+    /// Reads a safetensors file with 32-bit floats.
+    ///
+    /// PyTorch's counters `num_batches_tracked` are passed over: nothing depends on them.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no safetensors file, or holds numbers of another type.
+    pub fn read(path: &Path) -> Result<Self, WeightsError> {
+        let bytes = fs::read(path).map_err(|source| WeightsError::File { path: path.to_owned(), source })?;
+        let format = |reason: String| WeightsError::Format { path: path.to_owned(), reason };
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| format(error.to_string()))?;
+        let mut weights = Self::default();
+        for (name, view) in file.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked")) {
+            if view.dtype() != Dtype::F32 {
+                let found = format!("{:?}", view.dtype());
+                return Err(WeightsError::Type { name: name.to_owned(), found });
+            }
+            let (numbers, _) = view.data().as_chunks::<4>();
+            let values = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            let tensor = Tensor::new(view.shape().to_vec(), values)
+                .ok_or_else(|| format(format!("tensor {name} is not as long as its shape")))?;
+            weights.insert(name, tensor);
+        }
+        Ok(weights)
+    }
+
+    /// Writes a safetensors file: the same bytes for the same weights, and never half a file, as it is written
+    /// beside its place and then renamed.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), WeightsError> {
+        let bytes: Vec<(&str, &[usize], Vec<u8>)> = self
+            .iter()
+            .map(|(name, tensor)| {
+                let bytes = tensor.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+                (name, tensor.shape(), bytes)
+            })
+            .collect();
+        let views = bytes.iter().map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes)
+                .expect("a tensor has as many numbers as its shape says");
+            (*name, view)
+        });
+        let text = safetensors::serialize(views, None)
+            .map_err(|error| WeightsError::Format { path: path.to_owned(), reason: error.to_string() })?;
+        replace(path, &text).map_err(|source| WeightsError::File { path: path.to_owned(), source })
+    }
+}
+
+/// Puts `bytes` in the place of the file at `path`, all or nothing.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The error that counts is the one that stopped the writing.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::small_graph;
+    use super::*;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("recist-weights-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_file_gives_back_the_same_bits() {
+        let folder = folder("bits");
+        let (path, again) = (folder.join("a.safetensors"), folder.join("b.safetensors"));
+        let mut weights = Weights::initialise(&small_graph(), 7);
+        let odd = [f32::MIN_POSITIVE / 4.0, -0.0, f32::INFINITY, 1.0 / 3.0, f32::MAX];
+        weights.insert("theta.bias", Tensor::new(vec![5], odd.to_vec()).unwrap());
+        weights.write(&path).unwrap();
+        let read = Weights::read(&path).unwrap();
+        assert_eq!(read, weights);
+        let bits = |weights: &Weights| {
+            weights.get("theta.bias").unwrap().values().iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+        };
+        assert_eq!(bits(&read), bits(&weights));
+        read.write(&again).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no partial file stays behind");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_refused() {
+        let folder = folder("refused");
+        let path = folder.join("a.safetensors");
+        let missing = Weights::read(&path).unwrap_err();
+        assert!(matches!(missing, WeightsError::File { .. }), "{missing}");
+
+        Weights::initialise(&small_graph(), 7).write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 7, 100, whole.len() - 1] {
+            fs::write(&path, &whole[..length]).unwrap();
+            let cut = Weights::read(&path).unwrap_err();
+            assert!(matches!(cut, WeightsError::Format { .. }), "{cut}");
+        }
+
+        let half = TensorView::new(Dtype::F16, vec![1], &[0, 0]).unwrap();
+        let counter = TensorView::new(Dtype::I64, vec![], &[0; 8]).unwrap();
+        let file = safetensors::serialize([("bn1.num_batches_tracked", counter)], None).unwrap();
+        fs::write(&path, file).unwrap();
+        assert_eq!(Weights::read(&path).unwrap(), Weights::default());
+        fs::write(&path, safetensors::serialize([("conv1.weight", half)], None).unwrap()).unwrap();
+        let found = Weights::read(&path).unwrap_err();
+        assert_eq!(found.to_string(), "tensor conv1.weight is of type F16, expected F32");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = folder("atomic");
+        let path = folder.join("a.safetensors");
+        fs::create_dir(&path).unwrap();
+        let error = Weights::default().write(&path).unwrap_err();
+        assert!(matches!(error, WeightsError::File { .. }), "{error}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
