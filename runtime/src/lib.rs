@@ -12,3 +12,5 @@ pub mod cascade;
 pub mod engine;
 pub mod geometry;
 pub mod image;
+#[cfg(feature = "program")]
+pub mod report;

@@ -42,7 +42,7 @@ pub struct Measurement {
 }
 
 /// The stages of a measurement, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Crop and normalisation.
     Crop,
@@ -145,6 +145,18 @@ pub fn measure<N: Networks>(
     };
     finished(Stage::Decoding);
     Ok(measurement.with_warnings(slice, &seen))
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Crop => "crop",
+            Self::Localization => "localization",
+            Self::Sampling => "sampling",
+            Self::Hourglass => "hourglass",
+            Self::Decoding => "decoding",
+        })
+    }
 }
 
 fn plausible<E>(theta: Theta) -> Result<Theta, MeasureError<E>> {

@@ -31,17 +31,11 @@ pub enum CropError {
     },
 }
 
-/// Cuts the square round `area` out of the slice and resamples it to a patch; returns the square, in slice
-/// pixels, that the patch covers.
-///
-/// `area` is grown to a square round its centre. Along each axis a patch pixel is the mean of the slice,
-/// linear between the pixel centres, under a triangle whose half width is the distance between patch
-/// pixels but at least one slice pixel: bilinear interpolation where the patch enlarges the slice, an
-/// average that cannot alias where it shrinks it. Outside the slice the nearest edge sample counts.
+/// The square, in slice pixels, that [`crop`] cuts out for `area`: grown round its centre.
 ///
 /// # Errors
 /// If the box's centre lies outside the slice, or the box is larger than the slice or too small to measure.
-pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<LesionBox, CropError> {
+pub fn crop_square(slice: &CtSlice<'_>, area: LesionBox) -> Result<LesionBox, CropError> {
     let size = [slice.width(), slice.height()];
     if !slice.contains(area.center()) {
         return Err(CropError::Outside { area, slice: size });
@@ -50,9 +44,21 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
         return Err(CropError::TooLarge { area, slice: size });
     }
     let square = area.grown_to_square();
-    if square.width() < MINIMUM_SIDE {
-        return Err(CropError::TooSmall { area });
-    }
+    if square.width() < MINIMUM_SIDE { Err(CropError::TooSmall { area }) } else { Ok(square) }
+}
+
+/// Cuts the square round `area` out of the slice and resamples it to a patch; returns the square
+/// ([`crop_square`]) that the patch covers.
+///
+/// Along each axis a patch pixel is the mean of the slice, linear between the pixel centres, under a
+/// triangle whose half width is the distance between patch pixels but at least one slice pixel: bilinear
+/// interpolation where the patch enlarges the slice, an average that cannot alias where it shrinks it.
+/// Outside the slice the nearest edge sample counts.
+///
+/// # Errors
+/// As [`crop_square`].
+pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<LesionBox, CropError> {
+    let square = crop_square(slice, area)?;
     let [x0, y0, ..] = square.corners();
     let (mut columns, mut rows) = ([Footprint::default(); PATCH_SIZE], [Footprint::default(); PATCH_SIZE]);
     for (i, (column, row)) in columns.iter_mut().zip(&mut rows).enumerate() {

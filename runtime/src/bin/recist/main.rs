@@ -1,3 +1,47 @@
-//! `recist`: measures lesions from the command line.
+//! `recist`: measures lesions on CT slices from the command line.
 
-fn main() {}
+mod arguments;
+mod batch;
+mod bench;
+mod error;
+mod info;
+mod measure;
+mod model;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use error::Error;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = match std::env::args_os().skip(1).map(|a| a.into_string()).collect() {
+        Ok(arguments) => arguments,
+        Err(argument) => return fail(&Error::Usage(format!("argument {} is not UTF-8", argument.display()))),
+    };
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let command = match <Arguments as argh::FromArgs>::from_args(&["recist"], &arguments) {
+        Ok(Arguments { command }) => command,
+        Err(argh::EarlyExit { output, status: Ok(()) }) => {
+            println!("{}", output.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(argh::EarlyExit { output, status: Err(()) }) => {
+            return fail(&Error::Usage(output.trim_end().to_owned()));
+        }
+    };
+    let done = match command {
+        Command::Measure(arguments) => measure::run(&arguments),
+        Command::Batch(arguments) => batch::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("recist: {error}");
+    ExitCode::from(error.exit_status())
+}

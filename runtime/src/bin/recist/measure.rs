@@ -1,0 +1,39 @@
+use recist::cascade::{Workspace, measure};
+use recist::image::{CtFile, crop_square};
+use recist::report::{Overlay, Report};
+
+use crate::arguments::Measure;
+use crate::error::Error;
+use crate::model::Model;
+
+pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
+    let Measure { image, area, spacing, frame, .. } = arguments;
+    let failed = |error: &dyn std::fmt::Display| Error::file(image, error);
+    let file = CtFile::read(image, *frame).map_err(|e| failed(&e))?;
+    let slice = file.slice();
+    let slice = slice.with_spacing(spacing.or(slice.spacing()));
+    crop_square(&slice, *area).map_err(|e| failed(&e))?;
+    let model = Model::open(arguments.model.as_deref())?;
+    let mut networks = model.networks()?;
+    let mut workspace = Box::new(Workspace::new());
+    let measurement =
+        measure(&slice, *area, &mut networks, &mut workspace, |_| ()).map_err(|e| failed(&e))?;
+    let name = image.to_string_lossy();
+    let report = Report {
+        image: &name,
+        area: *area,
+        measurement: &measurement,
+        model: model.name(),
+        engine: networks.engine(),
+    };
+    if let Some(path) = &arguments.overlay {
+        let overlay = Overlay::draw(&report, &slice, &workspace.mask);
+        overlay.write(path).map_err(|e| Error::file(path, e))?;
+    }
+    if arguments.json {
+        println!("{}", report.json());
+    } else {
+        println!("{report}");
+    }
+    Ok(())
+}

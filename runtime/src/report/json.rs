@@ -1,0 +1,45 @@
+use serde_json::{Value, json};
+
+use super::Report;
+use crate::geometry::{Axis, Point};
+
+impl Report<'_> {
+    /// The report as one JSON object on one line, with the fields and the order of the contract: coordinates
+    /// in slice pixels and lengths with three decimals; `null` for millimetres where the spacing is unknown.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let measured = self.measurement;
+        let warnings: Vec<_> = measured.warnings.iter().map(|w| w.to_string()).collect();
+        let object = json!({
+            "image": self.image,
+            "box": self.area.corners(),
+            "long_axis": self.axis(measured.axes.long()),
+            "short_axis": self.axis(measured.axes.short()),
+            "angle_deg": rounded(self.angle_deg()),
+            "confidence": rounded(measured.confidence().into()),
+            "mask_area_mm2": measured.mask_area_mm2().map(rounded),
+            "warnings": warnings,
+            "model": {
+                "name": self.model.name,
+                "version": self.model.version,
+                "sha256": self.model.sha256_hex(),
+            },
+            "engine": self.engine,
+        });
+        object.to_string()
+    }
+
+    fn axis(&self, axis: Axis) -> Value {
+        let point = |p: Point| [rounded(p.x), rounded(p.y)];
+        json!({
+            "start": point(axis.start()),
+            "end": point(axis.end()),
+            "px": rounded(axis.length()),
+            "mm": self.length_mm(axis).map(rounded),
+        })
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
