@@ -1,5 +1,8 @@
 //! Where the tests that cross crates find their data.
 
+pub mod oracle;
+pub mod readers;
+
 use std::path::{Path, PathBuf};
 
 /// The folder with the real CT data: `RECIST_DATA`, or `../shared/data` beside the repository.

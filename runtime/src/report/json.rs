@@ -41,5 +41,6 @@ impl Report<'_> {
 }
 
 fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    // Adding zero turns -0 into 0.
+    (value * 1000.0).round() / 1000.0 + 0.0
 }

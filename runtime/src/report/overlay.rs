@@ -5,7 +5,7 @@ use embedded_graphics::mono_font::ascii::FONT_10X20;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{DrawTarget, OriginDimensions, Pixel, Primitive, RgbColor, Size};
-use embedded_graphics::primitives::{Circle, Line, Polyline, PrimitiveStyle};
+use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle};
 use embedded_graphics::text::{Alignment, Text};
 use embedded_graphics::{Drawable, geometry::Point as Place};
 
@@ -98,9 +98,10 @@ impl Overlay {
     }
 
     fn polygon(&mut self, points: &[Point], colour: Rgb888, width: u32) {
-        let closed: Vec<_> = points.iter().chain(points.first()).map(|p| self.place(*p)).collect();
-        let Ok(()) =
-            Polyline::new(&closed).into_styled(PrimitiveStyle::with_stroke(colour, width * 2)).draw(self);
+        for (a, b) in points.iter().zip(points.iter().cycle().skip(1)) {
+            let line = Line::new(self.place(*a), self.place(*b));
+            let Ok(()) = line.into_styled(PrimitiveStyle::with_stroke(colour, width * 2)).draw(self);
+        }
     }
 
     fn axis(&mut self, axis: Axis, colour: Rgb888) {

@@ -1,0 +1,161 @@
+//! The program `recist` as a user runs it: messages, exit statuses, files that are left.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use recist::image::{write_grey16, write_rgb};
+
+/// A folder with images of every kind; removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("recist-program-{name}-{}", std::process::id()));
+        fs::create_dir_all(folder.join("folder")).unwrap();
+        let hu: Vec<i16> = (0..96 * 64).map(|i| (i % 96) * 10 - 500).collect();
+        write_grey16(&folder.join("slice.png"), [96, 64], &hu).unwrap();
+        write_grey16(&folder.join("constant.png"), [96, 64], &[40; 96 * 64]).unwrap();
+        write_rgb(&folder.join("colour.png"), [8, 8], &[[1, 2, 3]; 64]).unwrap();
+        fs::write(folder.join("empty.png"), b"").unwrap();
+        fs::write(folder.join("text.dcm"), b"this is not DICOM").unwrap();
+        fs::write(folder.join("not_a.recist"), b"RIFF....WAVE").unwrap();
+        fs::write(folder.join("locked.png"), b"x").unwrap();
+        fs::set_permissions(folder.join("locked.png"), fs::Permissions::from_mode(0o000)).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_recist"));
+        Command::new(program).args(arguments).current_dir(&self.0).output().unwrap()
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(&self.0).unwrap().count()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn message(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn every_bad_input_has_its_message_and_status() {
+    let folder = Folder::new("bad");
+    let before = folder.files();
+    // Image, box, further arguments, exit status, message.
+    let cases: [(&str, &str, &[&str], i32, &str); 22] = [
+        (
+            "slice.png",
+            "200,10,240,40",
+            &[],
+            1,
+            "slice.png: lesion box 200,10,240,40 has its centre outside the slice of 96 x 64 px",
+        ),
+        ("slice.png", "40,10,20,40", &[], 2, "lesion box is reversed: 40,10,20,40 needs x0 < x1 and y0 < y1"),
+        ("slice.png", "20,10,20,40", &[], 2, "lesion box is empty: 0 x 30 px"),
+        ("slice.png", "NaN,10,20,40", &[], 2, "lesion box is not finite: NaN,10,20,40"),
+        ("slice.png", "1e400,10,20,40", &[], 2, "lesion box is not finite: inf,10,20,40"),
+        ("slice.png", "10,10,40", &[], 2, "\"10,10,40\" is not 4 numbers separated by commas"),
+        ("slice.png", "a,b,c,d", &[], 2, "\"a,b,c,d\" is not 4 numbers separated by commas"),
+        ("slice.png", "", &[], 2, "\"\" is not 4 numbers separated by commas"),
+        (
+            "slice.png",
+            "-10,-40,106,104",
+            &[],
+            1,
+            "slice.png: lesion box -10,-40,106,104 is larger than the slice of 96 x 64 px",
+        ),
+        (
+            "slice.png",
+            "20,20,22,22",
+            &[],
+            1,
+            "slice.png: lesion box 20,20,22,22 is smaller than 4 px: too few pixels to measure",
+        ),
+        (
+            "slice.png",
+            "20,20,50,50",
+            &["--spacing", "0,1"],
+            2,
+            "pixel spacing must be positive: 0 mm rows, 1 mm columns",
+        ),
+        ("slice.png", "20,20,50,50", &["--spacing", "1"], 2, "\"1\" is not 2 numbers separated by commas"),
+        (
+            "slice.png",
+            "20,20,50,50",
+            &["--frame", "1"],
+            1,
+            "slice.png: frame 1 was asked for, but a PNG file has no frames",
+        ),
+        ("slice.png", "20,20,50,50", &["--frame", "x"], 2, "Error parsing option '--frame'"),
+        (
+            "colour.png",
+            "1,1,7,7",
+            &[],
+            1,
+            "colour.png: PNG is 8-bit colour: only 8-bit and 16-bit grey are CT slices",
+        ),
+        ("empty.png", "1,1,7,7", &[], 1, "empty.png: is empty"),
+        ("text.dcm", "1,1,7,7", &[], 1, "text.dcm: is neither DICOM Part 10 nor PNG"),
+        ("folder", "1,1,7,7", &[], 1, "folder: is a folder, not a file"),
+        ("missing.dcm", "1,1,7,7", &[], 1, "missing.dcm: cannot be read: No such file or directory"),
+        ("slice.png", "20,20,50,50", &["--model", "missing.recist"], 1, "missing.recist: "),
+        (
+            "slice.png",
+            "20,20,50,50",
+            &["--model", "not_a.recist"],
+            1,
+            "not_a.recist: not a recist bundle: the magic is missing",
+        ),
+        ("slice.png", "20,20,50,50", &["--wrong"], 2, "Unrecognized argument: --wrong"),
+    ];
+    for (image, area, further, status, want) in cases {
+        let mut arguments = vec!["measure", image, "--box", area, "--json", "--overlay", "overlay.png"];
+        arguments.extend(further);
+        let output = folder.run(&arguments);
+        let got = message(&output);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {got}");
+        assert!(got.starts_with("recist: ") && got.contains(want), "{arguments:?}: {got}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert_eq!(folder.files(), before, "{arguments:?} leaves a file");
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_refused_with_the_systems_reason() {
+    let folder = Folder::new("locked");
+    if fs::read(folder.0.join("locked.png")).is_ok() {
+        eprintln!("skipped: this user can read every file");
+        return;
+    }
+    let output = folder.run(&["measure", "locked.png", "--box", "1,1,7,7"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(message(&output).starts_with("recist: locked.png: cannot be read: Permission denied"));
+}
+
+#[test]
+fn wrong_usage_ends_with_two_and_help_with_zero() {
+    let folder = Folder::new("usage");
+    for (arguments, status) in [
+        (&[][..], 2),
+        (&["measure"][..], 2),
+        (&["measure", "slice.png"][..], 2),
+        (&["batch", "cases.csv"][..], 2),
+        (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "0"][..], 2),
+        (&["launch"][..], 2),
+        (&["--help"][..], 0),
+        (&["measure", "--help"][..], 0),
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+        assert_eq!(output.stdout.is_empty(), status != 0, "{arguments:?}");
+    }
+}

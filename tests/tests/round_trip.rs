@@ -1,0 +1,120 @@
+//! The cascade with a perfect model: what is lost between a reader's endpoints and the measurement.
+
+use recist::cascade::{Decoding, Networks, Workspace, decode, measure};
+use recist::geometry::{AffineMap, Keypoints, LesionBox, Point, Theta};
+use recist::image::{CtFile, PATCH_SIZE};
+use recist_tests::oracle::Oracle;
+use recist_tests::readers::{Mark, read};
+use recist_tests::real_data;
+
+/// What the decoding may lose: a twentieth of a patch pixel.
+const BAR_PATCH_PIXELS: f64 = 0.05;
+
+/// Uniform numbers in [0, 1), the same in every run.
+struct Uniform(u64);
+
+impl Uniform {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The rough box by the law of the contract: 2 to 2.5 times the lesion, its centre off by up to a quarter.
+fn rough_box(keypoints: &Keypoints, uniform: &mut Uniform) -> LesionBox {
+    let scale = 2.0 + 0.5 * uniform.next();
+    let offset = Point::new(uniform.next() - 0.5, uniform.next() - 0.5) * 0.5;
+    LesionBox::drawn_round(&keypoints.to_array(), scale, offset).unwrap()
+}
+
+/// Mean endpoint distance, in patch pixels, after the way to ideal heatmaps and back.
+fn mean_error(marks: &[Mark], heatmap_size: usize, decoding: Decoding) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    let mut uniform = Uniform(11);
+    for mark in marks {
+        let square = rough_box(&mark.keypoints, &mut uniform);
+        let mut oracle = Oracle::new(mark.keypoints, square, heatmap_size);
+        let mut heatmaps = vec![0.0; 4 * heatmap_size * heatmap_size];
+        let Ok(()) = oracle.find_keypoints(&[0.0; PATCH_SIZE * PATCH_SIZE], &mut heatmaps);
+        let Ok(outputs) = oracle.localize(&[0.0; PATCH_SIZE * PATCH_SIZE], &mut [0.0; 1024]);
+        let canonical_to_slice =
+            outputs.theta().unwrap().canonical_to_patch().then(AffineMap::normalised_to_box(square));
+        let to_slice = AffineMap::pixels_to_normalised(heatmap_size).then(canonical_to_slice);
+        let mut found = heatmaps
+            .chunks_exact(heatmap_size * heatmap_size)
+            .map(|map| to_slice.apply(decode(map, heatmap_size, decoding).position));
+        let found = Keypoints::from_array([(); 4].map(|()| found.next().unwrap()));
+        let patch_pixel = square.width() / PATCH_SIZE as f64;
+        sum += distance(&found, &mark.keypoints) / patch_pixel;
+        count += 1.0;
+    }
+    sum / count
+}
+
+/// Mean distance of corresponding endpoints; an axis has no head and no tail.
+fn distance(a: &Keypoints, b: &Keypoints) -> f64 {
+    let axis = |[a0, a1]: [Point; 2], [b0, b1]: [Point; 2]| {
+        (a0.distance(b0) + a1.distance(b1)).min(a0.distance(b1) + a1.distance(b0))
+    };
+    let long = axis([a.long_start, a.long_end], [b.long_start, b.long_end]);
+    let short = axis([a.short_start, a.short_end], [b.short_start, b.short_end]);
+    (long + short) / 4.0
+}
+
+fn marks() -> Option<Vec<Mark>> {
+    let data = real_data()?;
+    let mut marks = read(&data.join("dicom/recist.csv"));
+    marks.extend(read(&data.join("lidc/recist.csv")).into_iter().filter(|m| m.split == "val"));
+    assert!(marks.len() > 2500, "{} marks", marks.len());
+    Some(marks)
+}
+
+#[test]
+fn ideal_heatmaps_give_the_readers_endpoints_back() {
+    let Some(marks) = marks() else { return };
+    for size in [32, 64] {
+        let sub_pixel = mean_error(&marks, size, Decoding::SubPixel);
+        let maximum = mean_error(&marks, size, Decoding::Maximum);
+        println!(
+            "{} marks, {size} x {size} heatmaps: {sub_pixel:.4} patch pixels by sub-pixel decoding, {maximum:.3} by the maximum",
+            marks.len()
+        );
+        assert!(sub_pixel < BAR_PATCH_PIXELS, "{size}: {sub_pixel}");
+        assert!(maximum > 4.0 * BAR_PATCH_PIXELS, "control: the maximum alone would pass with {maximum}");
+    }
+}
+
+#[test]
+fn every_real_slice_is_measured_as_its_reader_marked_it() {
+    let Some(data) = real_data() else { return };
+    let mut workspace = Box::new(Workspace::new());
+    let mut uniform = Uniform(5);
+    let dicom = read(&data.join("dicom/recist.csv")).into_iter().map(|m| ("dicom", m));
+    let lidc = read(&data.join("lidc/recist.csv")).into_iter().filter(|m| m.split == "val");
+    let mut measured = 0;
+    for (folder, mark) in dicom.chain(lidc.map(|m| ("lidc/images", m))) {
+        let file = CtFile::read(&data.join(folder).join(&mark.image), None).unwrap();
+        let slice = file.slice().with_spacing(Some(mark.spacing));
+        let area = rough_box(&mark.keypoints, &mut uniform);
+        let Ok(square) = recist::image::crop_square(&slice, area) else { continue };
+        let mut oracle = Oracle::new(mark.keypoints, square, 32);
+        let got = measure(&slice, area, &mut oracle, &mut workspace, |_| ()).unwrap();
+        let patch_pixel = square.width() / PATCH_SIZE as f64;
+        assert!(distance(&got.keypoints, &mark.keypoints) < 0.2 * patch_pixel, "{}: {got:?}", mark.image);
+        measured += 1;
+    }
+    println!("{measured} marks measured on their slices");
+    assert!(measured > 2000, "crops that are smaller than a rough box are left out: {measured}");
+}
+
+#[test]
+fn the_true_theta_of_a_lesion_is_its_own() {
+    let ends = [(-0.3, 0.1), (0.4, 0.2), (0.0, -0.1), (0.1, 0.35)].map(|(x, y)| Point::new(x, y));
+    let theta = Theta::of_keypoints(&Keypoints::from_array(ends)).unwrap();
+    let square = LesionBox::square(Point::new(50.0, 60.0), 40.0).unwrap();
+    let on_slice = Keypoints::from_array(ends).map(|p| AffineMap::normalised_to_box(square).apply(p));
+    let Ok(outputs) =
+        Oracle::new(on_slice, square, 32).localize(&[0.0; PATCH_SIZE * PATCH_SIZE], &mut [0.0; 1024]);
+    let seen = outputs.theta().unwrap();
+    assert!((seen.scale() - theta.scale()).abs() < 1e-6 && seen.shift().distance(theta.shift()) < 1e-6);
+}
