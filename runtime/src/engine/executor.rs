@@ -1,0 +1,321 @@
+use core::fmt;
+
+use super::LARGEST;
+use super::kernels::{Convolve, Kernel, Memory, Residue, Rounding};
+use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
+
+/// Runs the parts of a convolution: calls the function with every number below the first argument, in any
+/// order and on any threads, and returns when all calls have.
+pub type Split<'s> = &'s (dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 's);
+
+/// A convolution of fewer multiply-accumulates than this is not worth handing to other threads.
+const WORTH_SPLITTING: usize = 1 << 21;
+
+/// Parts that a convolution is split into.
+const PARTS: usize = 8;
+
+/// Why a plan was not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The workspace is smaller than the plan needs.
+    Workspace {
+        /// Its bytes.
+        found: usize,
+        /// The bytes that the plan needs.
+        needed: usize,
+    },
+    /// There are not as many inputs or outputs as the plan has.
+    Ports {
+        /// How many were given.
+        found: usize,
+        /// How many the plan has.
+        needed: usize,
+    },
+    /// An input or an output has another size than the plan's.
+    Values {
+        /// Its number, outputs after inputs.
+        port: usize,
+        /// Its values.
+        found: usize,
+        /// The values that the plan takes or gives.
+        needed: usize,
+    },
+    /// The kernel does not run on this processor.
+    Kernel {
+        /// The kernel.
+        kernel: Kernel,
+    },
+}
+
+impl Plan<'_> {
+    /// Runs the network: `inputs` in, `outputs` out, everything else in `workspace`, whose contents do not
+    /// matter before and mean nothing after.
+    ///
+    /// # Errors
+    /// If a buffer has not the size that the plan states, or the kernel does not run here. Nothing was
+    /// written then.
+    pub fn run(
+        &self,
+        workspace: &mut [u8],
+        inputs: &[&[f32]],
+        outputs: &mut [&mut [f32]],
+        kernel: Kernel,
+    ) -> Result<(), RunError> {
+        self.run_split(workspace, inputs, outputs, kernel, &|parts, part| (0..parts).for_each(part))
+    }
+
+    /// As [`Plan::run`], with large convolutions handed in parts to `split`.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn run_split(
+        &self,
+        workspace: &mut [u8],
+        inputs: &[&[f32]],
+        outputs: &mut [&mut [f32]],
+        kernel: Kernel,
+        split: Split<'_>,
+    ) -> Result<(), RunError> {
+        self.check_run(workspace.len(), inputs, outputs, kernel)?;
+        let memory = Memory::new(&mut workspace[..self.workspace_bytes]);
+        for (tensor, values) in self.inputs.iter().zip(inputs) {
+            self.tensors[*tensor as usize].quantise(memory, values);
+        }
+        for step in self.steps {
+            self.step(step, memory, kernel, split);
+        }
+        for (tensor, values) in self.outputs.iter().zip(outputs) {
+            self.tensors[*tensor as usize].dequantise(memory, values);
+        }
+        Ok(())
+    }
+
+    fn check_run(
+        &self,
+        workspace: usize,
+        inputs: &[&[f32]],
+        outputs: &[&mut [f32]],
+        kernel: Kernel,
+    ) -> Result<(), RunError> {
+        if !kernel.runs_here() {
+            return Err(RunError::Kernel { kernel });
+        }
+        if workspace < self.workspace_bytes {
+            return Err(RunError::Workspace { found: workspace, needed: self.workspace_bytes });
+        }
+        for (found, needed) in [(inputs.len(), self.inputs.len()), (outputs.len(), self.outputs.len())] {
+            if found != needed {
+                return Err(RunError::Ports { found, needed });
+            }
+        }
+        let given = inputs.iter().map(|v| v.len()).chain(outputs.iter().map(|v| v.len()));
+        for (port, (found, wanted)) in given.zip(self.inputs().chain(self.outputs())).enumerate() {
+            if found != wanted.values() {
+                return Err(RunError::Values { port, found, needed: wanted.values() });
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, step: &StepRecord, memory: Memory, kernel: Kernel, split: Split<'_>) {
+        let input = &self.tensors[step.input as usize];
+        let output = &self.tensors[step.output as usize];
+        let second = if step.second == NONE { None } else { Some(&self.tensors[step.second as usize]) };
+        match step.kind {
+            kind::CONVOLUTION => {
+                let channels = output.pixel_bytes as usize;
+                let run = step.run_bytes(input);
+                let weights = step.weights(self, channels * step.kernel as usize * run);
+                let (bias, scales) = (step.bias(self, channels), step.scales(self, channels));
+                let job = Convolve {
+                    input: input.pixel(-offset(step.padding), -offset(step.padding)),
+                    input_row: input.row_bytes() * step.stride as usize,
+                    input_pixel: (input.pixel_bytes * step.stride) as usize,
+                    kernel_rows: step.kernel as usize,
+                    kernel_row: input.row_bytes(),
+                    run,
+                    output: output.pixel(0, 0),
+                    output_row: output.row_bytes(),
+                    channels,
+                    width: output.width as usize,
+                    pixels: (output.height * output.width) as usize,
+                    blocks: step.blocks as usize,
+                    weights: weights.expect("validated: weights lie in the plan"),
+                    bias: bias.expect("validated: biases lie in the plan"),
+                    scales: scales.expect("validated: scales lie in the plan"),
+                    residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
+                    rounding: output.rounding(step.relu == 1),
+                };
+                let work = job.pixels * channels * step.kernel as usize * run;
+                if work < WORTH_SPLITTING {
+                    kernel.convolve(memory, &job, 0..job.pixels);
+                } else {
+                    let border = |part: usize| job.pixels * part / PARTS;
+                    split(PARTS, &|part| kernel.convolve(memory, &job, border(part)..border(part + 1)));
+                }
+            }
+            kind::MAXIMUM_POOL => pool_maximum(memory, step, input, output),
+            kind::AVERAGE_POOL => pool_average(memory, step, input, output),
+            kind::ADD => {
+                let first = input.residue(0, step.factor);
+                let second = second.expect("validated: an addition has two inputs");
+                let second = second.residue(step.upsampled, step.second_factor);
+                let rounding = output.rounding(step.relu == 1);
+                each_pixel(output, |y, x| {
+                    let (a, b, o) = (first.pixel(y, x), second.pixel(y, x), output.at(y, x));
+                    for c in 0..output.pixel_bytes as usize {
+                        let sum = first.value(memory.get(a + c)) + second.value(memory.get(b + c));
+                        memory.set(o + c, rounding.apply(sum));
+                    }
+                });
+            }
+            _ => each_pixel(output, |y, x| {
+                let (from, to) = (input.at(y / 2, x / 2), output.at(y, x));
+                for c in 0..output.pixel_bytes as usize {
+                    memory.set(to + c, memory.get(from + c));
+                }
+            }),
+        }
+        output.fill_halo(memory);
+    }
+}
+
+fn offset(n: u32) -> isize {
+    n as isize
+}
+
+fn each_pixel(tensor: &TensorRecord, mut f: impl FnMut(usize, usize)) {
+    for y in 0..tensor.height as usize {
+        for x in 0..tensor.width as usize {
+            f(y, x);
+        }
+    }
+}
+
+fn pool_maximum(memory: Memory, step: &StepRecord, input: &TensorRecord, output: &TensorRecord) {
+    let (kernel, stride, channels) =
+        (step.kernel as usize, step.stride as usize, output.pixel_bytes as usize);
+    let origin = input.pixel(-offset(step.padding), -offset(step.padding));
+    each_pixel(output, |y, x| {
+        let first = origin + y * stride * input.row_bytes() + x * stride * channels;
+        let to = memory.slice_mut(output.at(y, x), channels);
+        to.fill(0);
+        for window in 0..kernel * kernel {
+            let at = first + window / kernel * input.row_bytes() + window % kernel * channels;
+            for (largest, value) in to.iter_mut().zip(memory.slice(at, channels)) {
+                *largest = (*largest).max(*value);
+            }
+        }
+    });
+}
+
+fn pool_average(memory: Memory, step: &StepRecord, input: &TensorRecord, output: &TensorRecord) {
+    let (kernel, channels) = (step.kernel as usize, output.pixel_bytes as usize);
+    let rounding = output.rounding(false);
+    #[allow(clippy::cast_possible_truncation, reason = "at most 1024 * 1024 * 127")]
+    let zero = (kernel * kernel * input.zero_point as usize) as i32;
+    each_pixel(output, |y, x| {
+        let first = input.at(y * kernel, x * kernel);
+        for c in 0..channels {
+            let window = (0..kernel * kernel)
+                .map(|i| memory.get(first + i / kernel * input.row_bytes() + i % kernel * channels + c));
+            let sum: i32 = window.map(i32::from).sum();
+            memory.set(output.at(y, x) + c, rounding.apply((sum - zero) as f32 * step.factor));
+        }
+    });
+}
+
+impl TensorRecord {
+    fn row_bytes(&self) -> usize {
+        (self.width + 2 * self.halo) as usize * self.pixel_bytes as usize
+    }
+
+    /// Where a pixel begins; up to `halo` outside the tensor.
+    fn pixel(&self, y: isize, x: isize) -> usize {
+        let halo = self.halo as usize;
+        let (row, column) = (halo.wrapping_add_signed(y), halo.wrapping_add_signed(x));
+        self.offset as usize + row * self.row_bytes() + column * self.pixel_bytes as usize
+    }
+
+    fn at(&self, y: usize, x: usize) -> usize {
+        let halo = self.halo as usize;
+        self.offset as usize + (y + halo) * self.row_bytes() + (x + halo) * self.pixel_bytes as usize
+    }
+
+    fn rounding(&self, relu: bool) -> Rounding {
+        Rounding::new(self.zero_point as i32, relu)
+    }
+
+    fn residue(&self, upsampled: u32, factor: f32) -> Residue {
+        Residue {
+            origin: self.at(0, 0),
+            row: self.row_bytes(),
+            pixel: self.pixel_bytes as usize,
+            shift: upsampled,
+            zero: self.zero_point as i32,
+            factor,
+        }
+    }
+
+    fn fill_halo(&self, memory: Memory) {
+        let (halo, pixel, row) = (self.halo as usize, self.pixel_bytes as usize, self.row_bytes());
+        #[allow(clippy::cast_possible_truncation, reason = "validated to be at most 127")]
+        let zero = self.zero_point as u8;
+        if halo == 0 {
+            return;
+        }
+        let start = self.offset as usize;
+        let fill = |at: usize, bytes: usize| memory.slice_mut(at, bytes).fill(zero);
+        let inner = start + halo * row;
+        fill(start, halo * row + halo * pixel);
+        for y in 0..self.height as usize - 1 {
+            fill(inner + (y + 1) * row - halo * pixel, 2 * halo * pixel);
+        }
+        fill(inner + self.height as usize * row - halo * pixel, halo * pixel + halo * row);
+    }
+
+    fn quantise(&self, memory: Memory, values: &[f32]) {
+        let rounding = self.rounding(false);
+        let inverse = 1.0 / self.scale;
+        let plane = (self.height * self.width) as usize;
+        for (i, pixel) in (0..plane).map(|i| (i, self.at(i / self.width as usize, i % self.width as usize))) {
+            for c in 0..self.pixel_bytes as usize {
+                let value = if c < self.channels as usize { values[c * plane + i] } else { 0.0 };
+                memory.set(pixel + c, rounding.apply(value * inverse));
+            }
+        }
+        self.fill_halo(memory);
+    }
+
+    fn dequantise(&self, memory: Memory, values: &mut [f32]) {
+        let plane = (self.height * self.width) as usize;
+        let zero = self.zero_point as i32;
+        for (i, value) in values.iter_mut().enumerate() {
+            let (c, i) = (i / plane, i % plane);
+            let q = memory.get(self.at(i / self.width as usize, i % self.width as usize) + c);
+            *value = (i32::from(q) - zero) as f32 * self.scale;
+        }
+    }
+}
+
+const _: () = assert!(LARGEST == 127, "kernels clamp to seven bits");
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workspace { found, needed } => {
+                write!(f, "workspace has {found} bytes where the plan needs {needed}")
+            }
+            Self::Ports { found, needed } => {
+                write!(f, "{found} inputs or outputs where the plan has {needed}")
+            }
+            Self::Values { port, found, needed } => {
+                write!(f, "input or output {port} has {found} values where the plan has {needed}")
+            }
+            Self::Kernel { kernel } => write!(f, "kernel {kernel} does not run on this processor"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}

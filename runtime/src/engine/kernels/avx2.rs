@@ -1,0 +1,107 @@
+//! AVX2 and AVX-VNNI: 32 products an instruction (two with AVX2, which then sums pairs of 16 bits).
+
+use core::arch::x86_64::*;
+use core::ops::Range;
+
+use super::{Convolve, Memory};
+
+macro_rules! kernel {
+    ($convolve:ident, $tile:ident, $features:literal, $multiply_add:ident) => {
+        /// # Safety
+        /// The processor has the features named, and the job is a step of a validated plan in `memory`.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
+            // Tiles of 16 channels, whatever the width of a group: 4 pixels keep 8 accumulators in registers.
+            for block in 0..job.channels / 16 {
+                let mut at = pixels.start;
+                while at < pixels.end {
+                    // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.
+                    at += unsafe {
+                        match pixels.end - at {
+                            4.. => $tile::<4>(memory, job, block, at),
+                            2.. => $tile::<2>(memory, job, block, at),
+                            _ => $tile::<1>(memory, job, block, at),
+                        }
+                    };
+                }
+            }
+        }
+
+        /// Computes `P` pixels from `at` on of one block of 16 channels; returns `P`.
+        ///
+        /// # Safety
+        /// As the function above; `at + P` pixels exist.
+        #[inline]
+        #[target_feature(enable = $features)]
+        unsafe fn $tile<const P: usize>(
+            memory: Memory<'_>,
+            job: &Convolve<'_>,
+            block: usize,
+            at: usize,
+        ) -> usize {
+            let (channel, group) = (block * 16, block / job.blocks);
+            let places: [[usize; 3]; P] = core::array::from_fn(|p| job.place(at + p));
+            let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
+            let mut inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
+            let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
+            let weights = &job.weights[group * group_bytes..][..group_bytes];
+            let step = 64 * job.blocks;
+            let bias = &job.bias[channel..][..16];
+            let scales = &job.scales[channel..][..16];
+            // SAFETY: every load lies in the slices taken above: of each step of weights the 64 bytes of the
+            // block, 16 biases and scales.
+            unsafe {
+                let mut weights = weights.as_ptr().add(64 * (block % job.blocks));
+                let start = [0, 8].map(|n| _mm256_loadu_si256(bias.as_ptr().add(n).cast()));
+                let mut sums = [start; P];
+                for _ in 0..job.kernel_rows {
+                    for four in 0..job.run / 4 {
+                        let w = [0, 32].map(|n| _mm256_loadu_si256(weights.add(n).cast()));
+                        weights = weights.wrapping_add(step);
+                        unrolled!(I < P, {
+                            let x = inputs[I].add(4 * four).cast::<i32>().read_unaligned();
+                            let x = _mm256_set1_epi32(x);
+                            let [low, high] = sums[I];
+                            sums[I] = [$multiply_add(low, x, w[0]), $multiply_add(high, x, w[1])];
+                        });
+                    }
+                    inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
+                }
+                unrolled!(I < P, {
+                    let halves: [__m256i; 2] = core::array::from_fn(|n| {
+                        let scale = _mm256_loadu_ps(scales.as_ptr().add(8 * n));
+                        let mut result = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[I][n]), scale);
+                        if let Some(residue) = job.residual {
+                            let q = memory.pointer(places[I][2] + channel + 8 * n, 8).cast::<__m128i>();
+                            let q = _mm256_cvtepu8_epi32(_mm_loadl_epi64(q));
+                            let value = _mm256_sub_epi32(q, _mm256_set1_epi32(residue.zero));
+                            let factor = _mm256_set1_ps(residue.factor);
+                            result = _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(value), factor));
+                        }
+                        let result = _mm256_max_ps(result, _mm256_set1_ps(job.rounding.low));
+                        let result = _mm256_min_ps(result, _mm256_set1_ps(job.rounding.high));
+                        _mm256_add_epi32(_mm256_cvtps_epi32(result), _mm256_set1_epi32(job.rounding.zero))
+                    });
+                    // Packing works within halves of 128 bits: the permutation puts the channels in order.
+                    let words = _mm256_packs_epi32(halves[0], halves[1]);
+                    let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+                    let bytes =
+                        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                    _mm_storeu_si128(memory.pointer(places[I][1] + channel, 16).cast(), bytes);
+                });
+            }
+            P
+        }
+    };
+}
+
+kernel!(convolve, tile, "avx2", multiply_add);
+kernel!(convolve_vnni, tile_vnni, "avx2,avxvnni", _mm256_dpbusd_avx_epi32);
+
+/// Exact because activations have 7 bits: the sum of two products fits 16 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn multiply_add(sum: __m256i, activations: __m256i, weights: __m256i) -> __m256i {
+    let pairs = _mm256_maddubs_epi16(activations, weights);
+    _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}

@@ -1,0 +1,245 @@
+//! Convolution kernels behind one function, [`Kernel::convolve`], and the memory that they share.
+#![allow(unsafe_code, reason = "SIMD kernels, and threads that share one workspace")]
+
+/// Runs the block for every constant below the limit: arrays indexed by constants stay in registers, arrays
+/// indexed by a loop variable do not.
+macro_rules! unrolled {
+    ($i:ident < $limit:expr, $block:block) => {
+        unrolled!(@ $i $limit, $block 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $i:ident $limit:expr, $block:block $($n:literal)*) => {
+        $({ const $i: usize = $n; if $i < $limit $block })*
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod memory;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+use core::fmt;
+use core::ops::Range;
+use core::str::FromStr;
+
+pub(super) use memory::Memory;
+
+/// A way to compute convolutions; all of them give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kernel {
+    /// Plain code, any processor.
+    Scalar,
+    /// x86-64 with AVX2.
+    Avx2,
+    /// x86-64 with AVX-VNNI.
+    AvxVnni,
+    /// x86-64 with AVX-512 VNNI.
+    Avx512Vnni,
+    /// aarch64.
+    Neon,
+    /// aarch64 with the dot product extension.
+    NeonDot,
+}
+
+/// A name that is no kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelError;
+
+impl Kernel {
+    /// Every kernel, slowest first.
+    pub const ALL: [Self; 6] =
+        [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
+
+    /// Whether this processor runs the kernel.
+    #[must_use]
+    pub fn runs_here(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => {
+                std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("avxvnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512vl")
+                    && std::arch::is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => false,
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon | Self::NeonDot => false,
+        }
+    }
+
+    /// The fastest kernel that this processor runs.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|k| k.runs_here()).unwrap_or(Self::Scalar)
+    }
+
+    /// Computes the output pixels `pixels`, counted row by row, of a convolution.
+    ///
+    /// Two calls may run at once if their pixels differ. The caller has checked that the kernel runs here.
+    pub(super) fn convolve(self, memory: Memory, job: &Convolve<'_>, pixels: Range<usize>) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: Plan::run refuses kernels that do not run here; the plan was validated.
+            Self::Avx512Vnni => unsafe { avx512::convolve(memory, job, pixels) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, pixels) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx2 => unsafe { avx2::convolve(memory, job, pixels) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Self::Neon => unsafe { neon::convolve(memory, job, pixels) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Self::NeonDot => unsafe { neon::convolve_dot(memory, job, pixels) },
+            _ => scalar::convolve(memory, job, pixels),
+        }
+    }
+}
+
+/// One convolution over the workspace; lengths and positions in bytes.
+pub(super) struct Convolve<'a> {
+    /// Where the window of output pixel (0, 0) begins.
+    pub(super) input: usize,
+    /// From the windows of one output row to those of the next.
+    pub(super) input_row: usize,
+    /// From one window to the next.
+    pub(super) input_pixel: usize,
+    /// Rows of a window.
+    pub(super) kernel_rows: usize,
+    /// From one row of a window to the next.
+    pub(super) kernel_row: usize,
+    /// Bytes of a row of a window, all channels of its pixels; a multiple of 4.
+    pub(super) run: usize,
+    /// Where output pixel (0, 0) begins.
+    pub(super) output: usize,
+    /// From one output row to the next.
+    pub(super) output_row: usize,
+    /// Bytes of an output pixel, a multiple of 16.
+    pub(super) channels: usize,
+    /// Pixels of an output row.
+    pub(super) width: usize,
+    /// Pixels of the output.
+    pub(super) pixels: usize,
+    /// Blocks of 16 output channels whose weights lie together: 1, 2 or 4.
+    pub(super) blocks: usize,
+    /// For each group of blocks, each row and each 4 bytes of it: 4 weights for each channel of the group.
+    pub(super) weights: &'a [u8],
+    pub(super) bias: &'a [i32],
+    pub(super) scales: &'a [f32],
+    pub(super) residual: Option<Residue>,
+    pub(super) rounding: Rounding,
+}
+
+impl Convolve<'_> {
+    /// Where the window and the output of a pixel begin, and its residual if there is one.
+    fn place(&self, pixel: usize) -> [usize; 3] {
+        let (y, x) = (pixel / self.width, pixel % self.width);
+        [
+            self.input + y * self.input_row + x * self.input_pixel,
+            self.output + y * self.output_row + x * self.channels,
+            self.residual.map_or(0, |r| r.pixel(y, x)),
+        ]
+    }
+}
+
+/// A tensor that is added before rounding.
+#[derive(Clone, Copy)]
+pub(super) struct Residue {
+    pub(super) origin: usize,
+    pub(super) row: usize,
+    pub(super) pixel: usize,
+    /// 1 if it is read upsampled by 2.
+    pub(super) shift: u32,
+    pub(super) zero: i32,
+    pub(super) factor: f32,
+}
+
+impl Residue {
+    pub(super) fn pixel(&self, y: usize, x: usize) -> usize {
+        self.origin + (y >> self.shift) * self.row + (x >> self.shift) * self.pixel
+    }
+
+    pub(super) fn value(&self, q: u8) -> f32 {
+        (i32::from(q) - self.zero) as f32 * self.factor
+    }
+}
+
+/// From a float32 in units of the output's scale to a number of the output.
+#[derive(Clone, Copy)]
+pub(super) struct Rounding {
+    pub(super) low: f32,
+    pub(super) high: f32,
+    pub(super) zero: i32,
+}
+
+impl Rounding {
+    pub(super) fn new(zero: i32, relu: bool) -> Self {
+        let low = if relu { 0 } else { -zero };
+        Self { low: low as f32, high: (127 - zero) as f32, zero }
+    }
+
+    pub(super) fn apply(self, value: f32) -> u8 {
+        // Adding and taking away 1.5 * 2^23 rounds a small number half to even; comparisons take NaN to low.
+        const ROUND: f32 = 12_582_912.0;
+        let value = if value > self.low { value } else { self.low };
+        let value = if value < self.high { value } else { self.high };
+        let rounded = (value + ROUND) - ROUND;
+        #[allow(clippy::cast_possible_truncation, reason = "in 0..=127")]
+        let q = (rounded as i32 + self.zero) as u8;
+        q
+    }
+}
+
+impl Kernel {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx-vnni",
+            Self::Avx512Vnni => "avx512-vnni",
+            Self::Neon => "neon",
+            Self::NeonDot => "neon-dot",
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Kernel {
+    type Err = KernelError;
+
+    fn from_str(name: &str) -> Result<Self, KernelError> {
+        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or(KernelError)
+    }
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kernel is none of")?;
+        Kernel::ALL.iter().try_for_each(|kernel| write!(f, " {kernel}"))
+    }
+}
+
+impl core::error::Error for KernelError {}

@@ -1,0 +1,131 @@
+//! NEON, without and with the dot product extension.
+
+use core::arch::aarch64::*;
+use core::arch::asm;
+use core::ops::Range;
+
+use super::{Convolve, Memory};
+
+macro_rules! kernel {
+    ($convolve:ident, $tile:ident, $features:literal, $multiply_add:ident, $finish:ident, $vectors:literal) => {
+        /// # Safety
+        /// The processor has the features named, and the job is a step of a validated plan in `memory`.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
+            for block in 0..job.channels / 16 {
+                let mut at = pixels.start;
+                while at < pixels.end {
+                    // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.
+                    at += unsafe {
+                        match pixels.end - at {
+                            2.. => $tile::<2>(memory, job, block, at),
+                            _ => $tile::<1>(memory, job, block, at),
+                        }
+                    };
+                }
+            }
+        }
+
+        /// Computes `P` pixels from `at` on of one block of 16 channels; returns `P`.
+        ///
+        /// # Safety
+        /// As the function above; `at + P` pixels exist.
+        #[inline]
+        #[target_feature(enable = $features)]
+        unsafe fn $tile<const P: usize>(
+            memory: Memory<'_>,
+            job: &Convolve<'_>,
+            block: usize,
+            at: usize,
+        ) -> usize {
+            let (channel, group) = (block * 16, block / job.blocks);
+            let places: [[usize; 3]; P] = core::array::from_fn(|p| job.place(at + p));
+            let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
+            let mut inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
+            let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
+            let weights = &job.weights[group * group_bytes..][..group_bytes];
+            let step = 64 * job.blocks;
+            let bias = &job.bias[channel..][..16];
+            let scales = &job.scales[channel..][..16];
+            // SAFETY: every load lies in the slices taken above: of each step of weights the 64 bytes of the
+            // block, 16 biases and scales.
+            unsafe {
+                let mut weights = weights.as_ptr().add(64 * (block % job.blocks)).cast::<i8>();
+                let mut sums = [[vdupq_n_s32(0); $vectors]; P];
+                for _ in 0..job.kernel_rows {
+                    for four in 0..job.run / 4 {
+                        let w = [0, 16, 32, 48].map(|n| vld1q_s8(weights.add(n)));
+                        weights = weights.wrapping_add(step);
+                        unrolled!(I < P, {
+                            let x = inputs[I].add(4 * four).cast::<i32>().read_unaligned();
+                            $multiply_add(&mut sums[I], vreinterpretq_s8_s32(vdupq_n_s32(x)), w);
+                        });
+                    }
+                    inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
+                }
+                unrolled!(I < P, {
+                    let sums = $finish(sums[I]);
+                    let quarters: [int32x4_t; 4] = core::array::from_fn(|n| {
+                        let sum = vaddq_s32(sums[n], vld1q_s32(bias.as_ptr().add(4 * n)));
+                        let scale = vld1q_f32(scales.as_ptr().add(4 * n));
+                        let mut result = vmulq_f32(vcvtq_f32_s32(sum), scale);
+                        if let Some(residue) = job.residual {
+                            let q = memory.slice(places[I][2] + channel + 4 * n, 4);
+                            let q: [i32; 4] = core::array::from_fn(|i| i32::from(q[i]) - residue.zero);
+                            let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
+                            result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
+                        }
+                        let result = vmaxq_f32(result, vdupq_n_f32(job.rounding.low));
+                        let result = vminq_f32(result, vdupq_n_f32(job.rounding.high));
+                        vaddq_s32(vcvtnq_s32_f32(result), vdupq_n_s32(job.rounding.zero))
+                    });
+                    let low = vcombine_s16(vmovn_s32(quarters[0]), vmovn_s32(quarters[1]));
+                    let high = vcombine_s16(vmovn_s32(quarters[2]), vmovn_s32(quarters[3]));
+                    let bytes = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
+                    vst1q_u8(memory.pointer(places[I][1] + channel, 16), bytes);
+                });
+            }
+            P
+        }
+    };
+}
+
+kernel!(convolve, tile, "neon", multiply_add, add_pairs, 8);
+kernel!(convolve_dot, tile_dot, "neon,dotprod", multiply_add_dot, as_they_are, 4);
+
+/// Adds products of 16 channels: two sums a channel, of two products each. Exact in 16 bits because
+/// activations have 7 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn multiply_add(sums: &mut [int32x4_t; 8], x: int8x16_t, w: [int8x16_t; 4]) {
+    let x = vget_low_s8(x);
+    for n in 0..4 {
+        let (low, high) = (vget_low_s8(w[n]), vget_high_s8(w[n]));
+        sums[2 * n] = vpadalq_s16(sums[2 * n], vmull_s8(low, x));
+        sums[2 * n + 1] = vpadalq_s16(sums[2 * n + 1], vmull_s8(high, x));
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_pairs(sums: [int32x4_t; 8]) -> [int32x4_t; 4] {
+    core::array::from_fn(|n| vpaddq_s32(sums[2 * n], sums[2 * n + 1]))
+}
+
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn multiply_add_dot(sums: &mut [int32x4_t; 4], x: int8x16_t, w: [int8x16_t; 4]) {
+    for n in 0..4 {
+        // SAFETY: the instruction only reads and writes the registers named; dotprod is enabled here.
+        unsafe {
+            asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) sums[n], in(vreg) w[n], in(vreg) x,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn as_they_are(sums: [int32x4_t; 4]) -> [int32x4_t; 4] {
+    sums
+}

@@ -1,0 +1,30 @@
+//! The reference: the arithmetic of the module's documentation, one number after the other.
+
+use core::ops::Range;
+
+use super::{Convolve, Memory};
+
+pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
+    let group = 16 * job.blocks;
+    let group_weights = group * job.kernel_rows * job.run;
+    for pixel in pixels {
+        let [input, output, residual] = job.place(pixel);
+        for channel in 0..job.channels {
+            let weights = &job.weights[channel / group * group_weights..][..group_weights];
+            let mut sum = job.bias[channel];
+            for row in 0..job.kernel_rows {
+                let window = memory.slice(input + row * job.kernel_row, job.run);
+                for (i, value) in window.iter().enumerate() {
+                    let four = row * job.run / 4 + i / 4;
+                    let weight = weights[(four * group + channel % group) * 4 + i % 4].cast_signed();
+                    sum = sum.wrapping_add(i32::from(weight) * i32::from(*value));
+                }
+            }
+            let mut result = sum as f32 * job.scales[channel];
+            if let Some(residue) = job.residual {
+                result += residue.value(memory.get(residual + channel));
+            }
+            memory.set(output + channel, job.rounding.apply(result));
+        }
+    }
+}

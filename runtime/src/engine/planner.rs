@@ -1,0 +1,365 @@
+//! From a network to the bytes of a plan: fusion of upsampling, halos, places in the workspace, packing.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use zerocopy::IntoBytes;
+
+use super::liveness::{self, Life};
+use super::network::{Convolution, Network, Operator, Tensor, TensorId};
+use super::packing;
+use super::plan::{
+    FORMAT_VERSION, Header, MAGIC, NONE, Plan, PlanError, StepRecord, TensorRecord, checksum, kind,
+};
+
+/// Why a network has no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// An operator cannot be planned.
+    Operator {
+        /// Its place in the network.
+        operator: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The network is larger than a plan can be (4 GiB).
+    TooLarge,
+    /// The finished plan is not valid: a tensor's numbers or shapes contradict each other.
+    Plan(PlanError),
+}
+
+/// Compiles a network to a plan. The same network gives the same bytes.
+///
+/// Upsampling that only feeds additions and residuals is not run: its reader reads the small tensor twice.
+///
+/// # Errors
+/// If an operator names a tensor that does not exist yet, its weights have the wrong number, or the plan
+/// would not pass [`Plan::open`].
+pub fn compile(network: &Network) -> Result<Vec<u8>, CompileError> {
+    check_order(network)?;
+    let fused = fused_upsampling(network);
+    let steps: Vec<_> = network
+        .operators
+        .iter()
+        .enumerate()
+        .filter(|(_, operator)| !fused.contains_key(&operator.output()))
+        .collect();
+    let mut tensors = layout(network, &steps, &fused);
+    let workspace_bytes = place(network, &steps, &fused, &mut tensors);
+
+    let mut blob = vec![];
+    let mut records = vec![];
+    for (index, operator) in &steps {
+        let record = step(network, operator, &fused, &tensors, &mut blob);
+        records.push(record.map_err(|reason| CompileError::Operator { operator: *index, reason })?);
+    }
+    let used: Vec<TensorId> =
+        (0..network.tensors.len()).map(TensorId).filter(|t| !fused.contains_key(t)).collect();
+    let renumbered: HashMap<TensorId, u32> = used.iter().copied().zip(0..).collect();
+    let number = |index: u32| if index == NONE { NONE } else { renumbered[&TensorId(index as usize)] };
+    for record in &mut records {
+        (record.input, record.second, record.output) =
+            (number(record.input), number(record.second), number(record.output));
+    }
+    let tensors: Vec<_> = used.iter().map(|t| tensors[t.0]).collect();
+    let ports = [&network.inputs, &network.outputs]
+        .map(|ids| -> Vec<u32> { ids.iter().map(|t| renumbered[t]).collect() });
+    let bytes = assemble(workspace_bytes, &tensors, &records, &ports, &blob)?;
+    let mut aligned = vec![0_u64; bytes.len().div_ceil(8)];
+    aligned.as_mut_bytes()[..bytes.len()].copy_from_slice(&bytes);
+    Plan::open(&aligned.as_bytes()[..bytes.len()]).map_err(CompileError::Plan)?;
+    Ok(bytes)
+}
+
+fn check_order(network: &Network) -> Result<(), CompileError> {
+    let mut made = vec![false; network.tensors.len()];
+    for id in &network.inputs {
+        *made.get_mut(id.0).ok_or(CompileError::Plan(PlanError::Table { table: "inputs" }))? = true;
+    }
+    for (operator, op) in network.operators.iter().enumerate() {
+        let error = |reason: String| CompileError::Operator { operator, reason };
+        for id in op.inputs() {
+            if made.get(id.0) != Some(&true) {
+                return Err(error(format!("tensor {} is not made before it is read", id.0)));
+            }
+        }
+        match made.get_mut(op.output().0) {
+            Some(made @ false) => *made = true,
+            _ => return Err(error(format!("tensor {} is made twice or does not exist", op.output().0))),
+        }
+    }
+    if network.outputs.iter().any(|id| made.get(id.0) != Some(&true)) {
+        return Err(CompileError::Plan(PlanError::Table { table: "outputs" }));
+    }
+    Ok(())
+}
+
+/// Upsampled tensors that need not exist, with what they are made of.
+fn fused_upsampling(network: &Network) -> HashMap<TensorId, TensorId> {
+    let mut fused: HashMap<_, _> = network
+        .operators
+        .iter()
+        .filter_map(|operator| match operator {
+            Operator::Upsample { input, output } => Some((*output, *input)),
+            Operator::Convolution(_)
+            | Operator::MaximumPool { .. }
+            | Operator::AveragePool { .. }
+            | Operator::Add { .. } => None,
+        })
+        .filter(|(output, input)| {
+            network.tensors[output.0].scale.to_bits() == network.tensors[input.0].scale.to_bits()
+                && network.tensors[output.0].zero_point == network.tensors[input.0].zero_point
+        })
+        .collect();
+    let sources: Vec<_> = fused.values().copied().collect();
+    fused.retain(|output, _| !network.outputs.contains(output) && !sources.contains(output));
+    for operator in &network.operators {
+        match operator {
+            Operator::Convolution(c) => {
+                fused.remove(&c.input);
+            }
+            Operator::MaximumPool { input, .. } | Operator::AveragePool { input, .. } => {
+                fused.remove(input);
+            }
+            Operator::Add { first, second, .. } if fused.contains_key(second) => {
+                fused.remove(first);
+            }
+            Operator::Add { .. } | Operator::Upsample { .. } => {}
+        }
+    }
+    fused
+}
+
+/// Every tensor's halo and pixels; offsets follow later.
+fn layout(
+    network: &Network,
+    steps: &[(usize, &Operator)],
+    fused: &HashMap<TensorId, TensorId>,
+) -> Vec<TensorRecord> {
+    let mut halo = vec![0; network.tensors.len()];
+    let mut narrow: Vec<bool> = network.tensors.iter().map(|t| t.shape.channels == 1).collect();
+    for id in network.operators.iter().map(Operator::output).chain(network.outputs.iter().copied()) {
+        narrow[id.0] = false;
+    }
+    for (_, operator) in steps {
+        match operator {
+            Operator::Convolution(c) => {
+                halo[c.input.0] = c.padding.max(halo[c.input.0]);
+                narrow[c.input.0] &= c.kernel <= 32;
+                if let Some(residual) = c.residual {
+                    narrow[source(residual.tensor, fused).0.0] = false;
+                }
+            }
+            Operator::MaximumPool { input, padding, .. } => {
+                halo[input.0] = (*padding).max(halo[input.0]);
+                narrow[input.0] = false;
+            }
+            Operator::AveragePool { .. } | Operator::Add { .. } | Operator::Upsample { .. } => {
+                operator.inputs().for_each(|id| narrow[source(id, fused).0.0] = false);
+            }
+        }
+    }
+    let record = |(i, tensor): (usize, &Tensor)| TensorRecord {
+        offset: 0,
+        channels: word(tensor.shape.channels),
+        height: word(tensor.shape.height),
+        width: word(tensor.shape.width),
+        pixel_bytes: if narrow[i] { 1 } else { word(tensor.shape.channels.next_multiple_of(16)) },
+        halo: word(halo[i]),
+        zero_point: tensor.zero_point.into(),
+        scale: tensor.scale,
+    };
+    network.tensors.iter().enumerate().map(record).collect()
+}
+
+/// A tensor as it is read: itself, or what it is upsampled from.
+fn source(id: TensorId, fused: &HashMap<TensorId, TensorId>) -> (TensorId, bool) {
+    fused.get(&id).map_or((id, false), |small| (*small, true))
+}
+
+/// A number that fits 32 bits: sizes beyond that do not pass validation and become its largest.
+fn word(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX - 1)
+}
+
+/// Gives every tensor its offset; returns the workspace's size.
+fn place(
+    network: &Network,
+    steps: &[(usize, &Operator)],
+    fused: &HashMap<TensorId, TensorId>,
+    tensors: &mut [TensorRecord],
+) -> usize {
+    let mut lives: Vec<Option<Life>> = vec![None; tensors.len()];
+    let mut live = |id: TensorId, at: usize| {
+        let life = lives[id.0].get_or_insert(Life { bytes: tensors[id.0].bytes(), first: at, last: at });
+        life.last = at;
+    };
+    network.inputs.iter().for_each(|id| live(*id, 0));
+    for (i, (_, operator)) in steps.iter().enumerate() {
+        operator.inputs().for_each(|id| live(source(id, fused).0, i + 1));
+        live(operator.output(), i + 1);
+    }
+    network.outputs.iter().for_each(|id| live(*id, steps.len() + 1));
+    let (ids, lives): (Vec<_>, Vec<_>) =
+        lives.iter().enumerate().filter_map(|(i, l)| l.map(|l| (i, l))).unzip();
+    let (offsets, bytes) = liveness::place(&lives);
+    ids.iter().zip(offsets).for_each(|(id, offset)| tensors[*id].offset = word(offset));
+    // A tensor that nothing makes lies anywhere in the workspace: it must only be valid.
+    bytes
+}
+
+fn step(
+    network: &Network,
+    operator: &Operator,
+    fused: &HashMap<TensorId, TensorId>,
+    tensors: &[TensorRecord],
+    blob: &mut Vec<u8>,
+) -> Result<StepRecord, String> {
+    let tensor = |id: TensorId| &network.tensors[id.0];
+    let out = tensor(operator.output());
+    let ratio = |id: TensorId| tensor(id).scale / out.scale;
+    let mut record = StepRecord {
+        kind: kind::UPSAMPLE,
+        input: 0,
+        second: NONE,
+        output: word(operator.output().0),
+        kernel: 0,
+        stride: 0,
+        padding: 0,
+        upsampled: 0,
+        relu: 0,
+        blocks: 0,
+        weights_at: 0,
+        bias_at: 0,
+        scales_at: 0,
+        factor: 0.0,
+        second_factor: 0.0,
+        reserved: 0,
+    };
+    let add = |record: &mut StepRecord, id: TensorId| {
+        let (small, upsampled) = source(id, fused);
+        (record.second, record.upsampled) = (word(small.0), u32::from(upsampled));
+        record.second_factor = ratio(small);
+    };
+    match operator {
+        Operator::Convolution(c) => {
+            record.kind = kind::CONVOLUTION;
+            record.input = word(c.input.0);
+            (record.kernel, record.stride) = (word(c.kernel), word(c.stride));
+            (record.padding, record.relu) = (word(c.padding), u32::from(c.relu));
+            if let Some(residual) = c.residual {
+                add(&mut record, residual.tensor);
+            }
+            weights(c, tensor(c.input), out, &tensors[c.input.0], &tensors[c.output.0], &mut record, blob)?;
+        }
+        Operator::MaximumPool { input, kernel, stride, padding, .. } => {
+            (record.kind, record.input) = (kind::MAXIMUM_POOL, word(input.0));
+            (record.kernel, record.stride, record.padding) = (word(*kernel), word(*stride), word(*padding));
+        }
+        Operator::AveragePool { input, kernel, .. } => {
+            (record.kind, record.input) = (kind::AVERAGE_POOL, word(input.0));
+            (record.kernel, record.stride) = (word(*kernel), word(*kernel));
+            record.factor = tensor(*input).scale / ((kernel * kernel) as f32 * out.scale);
+        }
+        Operator::Add { first, second, relu, .. } => {
+            let (first, second) = if fused.contains_key(first) { (second, first) } else { (first, second) };
+            (record.kind, record.input, record.relu) = (kind::ADD, word(first.0), u32::from(*relu));
+            record.factor = ratio(*first);
+            add(&mut record, *second);
+        }
+        Operator::Upsample { input, .. } => record.input = word(input.0),
+    }
+    Ok(record)
+}
+
+fn weights(
+    convolution: &Convolution,
+    input: &Tensor,
+    output: &Tensor,
+    input_record: &TensorRecord,
+    output_record: &TensorRecord,
+    record: &mut StepRecord,
+    blob: &mut Vec<u8>,
+) -> Result<(), String> {
+    let (channels, kernel) = (output.shape.channels, convolution.kernel);
+    let of_channel = input.shape.channels * kernel * kernel;
+    let counts = [
+        ("weights", convolution.weights.len(), channels * of_channel),
+        ("weight scales", convolution.weight_scales.len(), channels),
+        ("biases", convolution.bias.len(), channels),
+    ];
+    for (what, found, needed) in counts {
+        if found != needed || needed == 0 {
+            return Err(format!("{found} {what} where {needed} are needed"));
+        }
+    }
+    let padded = output_record.pixel_bytes as usize;
+    let packed = packing::pack(convolution, input.shape.channels, input_record.pixel_bytes as usize, padded);
+    let mut bias = vec![0_i32; padded];
+    let mut scales = vec![0_f32; padded];
+    for (c, of_channel) in convolution.weights.chunks_exact(of_channel).enumerate() {
+        let sum: i32 = of_channel.iter().map(|w| i32::from(*w)).sum();
+        bias[c] = convolution.bias[c].wrapping_sub(sum.wrapping_mul(input.zero_point.into()));
+        scales[c] = input.scale * convolution.weight_scales[c] / output.scale;
+    }
+    record.blocks = word(packed.blocks);
+    record.weights_at = append(blob, &packed.weights);
+    record.bias_at = append(blob, bias.as_bytes());
+    record.scales_at = append(blob, scales.as_bytes());
+    Ok(())
+}
+
+/// Appends at the next multiple of 64; returns where.
+fn append(bytes: &mut Vec<u8>, part: &[u8]) -> u32 {
+    bytes.resize(bytes.len().next_multiple_of(64), 0);
+    let at = word(bytes.len());
+    bytes.extend_from_slice(part);
+    at
+}
+
+fn assemble(
+    workspace_bytes: usize,
+    tensors: &[TensorRecord],
+    steps: &[StepRecord],
+    [inputs, outputs]: &[Vec<u32>; 2],
+    blob: &[u8],
+) -> Result<Vec<u8>, CompileError> {
+    let mut bytes = vec![0; size_of::<Header>()];
+    let tensors_at = append(&mut bytes, tensors.as_bytes());
+    let steps_at = append(&mut bytes, steps.as_bytes());
+    let ports_at = append(&mut bytes, [inputs.as_slice(), outputs].concat().as_bytes());
+    let blob_at = append(&mut bytes, blob);
+    bytes.resize(bytes.len().next_multiple_of(64), 0);
+    let fits = |n: usize| u32::try_from(n).map_err(|_| CompileError::TooLarge);
+    let header = Header {
+        magic: MAGIC,
+        version: FORMAT_VERSION,
+        plan_bytes: fits(bytes.len())?,
+        checksum: checksum(&bytes[size_of::<Header>()..]),
+        workspace_bytes: fits(workspace_bytes)?,
+        tensors_at,
+        tensors: fits(tensors.len())?,
+        steps_at,
+        steps: fits(steps.len())?,
+        ports_at,
+        inputs: fits(inputs.len())?,
+        outputs: fits(outputs.len())?,
+        blob_at,
+        reserved: 0,
+    };
+    bytes[..size_of::<Header>()].copy_from_slice(header.as_bytes());
+    Ok(bytes)
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator { operator, reason } => write!(f, "operator {operator}: {reason}"),
+            Self::TooLarge => f.write_str("the network is larger than a plan can be"),
+            Self::Plan(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}

@@ -1,0 +1,185 @@
+//! What must hold before anything runs: every offset, size, shape and number of a plan.
+
+use super::LARGEST;
+use super::plan::{NONE, Plan, PlanError, StepRecord, TensorRecord, kind};
+
+/// No tensor has more rows, columns or channels: products of three stay far below 2^63.
+const LONGEST: u32 = 1 << 14;
+
+/// Bytes after a tensor that kernels may read (never write): the last group of a single-channel row.
+pub(super) const SLACK: usize = 64;
+
+pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
+    for (tensor, record) in plan.tensors.iter().enumerate() {
+        record.check(plan.workspace_bytes).map_err(|reason| PlanError::Tensor { tensor, reason })?;
+    }
+    for (tensors, table) in [(plan.inputs, "inputs"), (plan.outputs, "outputs")] {
+        if tensors.is_empty() || tensors.iter().any(|t| *t as usize >= plan.tensors.len()) {
+            return Err(PlanError::Table { table });
+        }
+    }
+    for (step, record) in plan.steps.iter().enumerate() {
+        record.check(plan).map_err(|reason| PlanError::Step { step, reason })?;
+    }
+    Ok(())
+}
+
+fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(reason) }
+}
+
+fn is_factor(value: f32) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+impl TensorRecord {
+    /// Bytes from the first halo pixel to the last, and the slack.
+    pub(super) fn bytes(&self) -> usize {
+        let side = |n: u32| n as usize + 2 * self.halo as usize;
+        side(self.height) * side(self.width) * self.pixel_bytes as usize + SLACK
+    }
+
+    fn check(&self, workspace_bytes: usize) -> Result<(), &'static str> {
+        let sides = [self.channels, self.height, self.width, self.pixel_bytes];
+        require(sides.iter().all(|n| (1..=LONGEST).contains(n)), "has a size that cannot be")?;
+        require(self.halo <= 64, "has a halo that cannot be")?;
+        let padded = self.pixel_bytes.is_multiple_of(16) && self.pixel_bytes >= self.channels;
+        require(padded || (self.pixel_bytes == 1 && self.channels == 1), "has pixels of a wrong size")?;
+        require(self.offset.is_multiple_of(64), "does not lie at a multiple of 64")?;
+        let end = (self.offset as usize).checked_add(self.bytes());
+        require(end.is_some_and(|end| end <= workspace_bytes), "does not lie in the workspace")?;
+        require(self.zero_point <= LARGEST.into(), "has a zero point above 127")?;
+        require(self.scale.is_normal() && self.scale > 0.0, "has a scale that is not positive")
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let range = |t: &Self| t.offset as usize..t.offset as usize + t.bytes();
+        let (a, b) = (range(self), range(other));
+        a.start < b.end && b.start < a.end
+    }
+
+    fn same_plane(&self, other: &Self) -> bool {
+        let plane = |t: &Self| (t.channels, t.height, t.width, t.pixel_bytes);
+        plane(self) == plane(other)
+    }
+
+    fn same_numbers(&self, other: &Self) -> bool {
+        self.zero_point == other.zero_point && self.scale.to_bits() == other.scale.to_bits()
+    }
+}
+
+impl StepRecord {
+    fn check(&self, plan: &Plan<'_>) -> Result<(), &'static str> {
+        let tensor = |index: u32| plan.tensors.get(index as usize).ok_or("names a tensor that is not there");
+        let (input, output) = (tensor(self.input)?, tensor(self.output)?);
+        let second = if self.second == NONE { None } else { Some(tensor(self.second)?) };
+        require(!output.overlaps(input), "writes over its input")?;
+        require(second.is_none_or(|s| !output.overlaps(s)), "writes over its second input")?;
+        require(self.upsampled <= 1 && self.relu <= 1, "has a flag that is not one")?;
+        if let Some(second) = second {
+            let half = self.upsampled == 1;
+            let size = |n: u32| if half { n / 2 } else { n };
+            let even = !half || (output.height.is_multiple_of(2) && output.width.is_multiple_of(2));
+            let fits = second.height == size(output.height)
+                && second.width == size(output.width)
+                && second.channels == output.channels
+                && second.pixel_bytes == output.pixel_bytes;
+            require(even && fits, "adds a tensor of another shape")?;
+            require(is_factor(self.second_factor), "has a factor that is not finite")?;
+        }
+        match self.kind {
+            kind::CONVOLUTION => self.check_convolution(plan, input, output),
+            kind::MAXIMUM_POOL => {
+                self.check_window(input, output)?;
+                require(second.is_none(), "pools two tensors")?;
+                require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
+                require(input.channels == output.channels, "changes the channels")?;
+                require(
+                    self.padding == 0 || input.zero_point == 0,
+                    "pads a maximum with what is not the least",
+                )?;
+                require(input.same_numbers(output), "changes scale or zero point")
+            }
+            kind::AVERAGE_POOL => {
+                self.check_window(input, output)?;
+                require(second.is_none(), "pools two tensors")?;
+                require(self.padding == 0 && self.stride == self.kernel, "averages overlapping blocks")?;
+                require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
+                require(input.channels == output.channels, "changes the channels")?;
+                require(is_factor(self.factor), "has a factor that is not finite")
+            }
+            kind::ADD => {
+                require(second.is_some(), "adds nothing")?;
+                require(input.same_plane(output), "adds a tensor of another shape")?;
+                require(is_factor(self.factor), "has a factor that is not finite")
+            }
+            kind::UPSAMPLE => {
+                require(second.is_none(), "upsamples two tensors")?;
+                let doubled = output.height == 2 * input.height && output.width == 2 * input.width;
+                require(doubled, "does not double its input")?;
+                require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
+                require(input.channels == output.channels, "changes the channels")?;
+                require(input.same_numbers(output), "changes scale or zero point")
+            }
+            _ => Err("is of an unknown kind"),
+        }
+    }
+
+    /// All windows must lie in the input and its halo.
+    fn check_window(&self, input: &TensorRecord, output: &TensorRecord) -> Result<(), &'static str> {
+        require((1..=1024).contains(&self.kernel), "has a kernel that cannot be")?;
+        require((1..=1024).contains(&self.stride), "has a stride that cannot be")?;
+        require(self.padding <= input.halo && self.padding < self.kernel, "has a padding that cannot be")?;
+        let reach = |out: u32| (out - 1) * self.stride + self.kernel;
+        let room = |side: u32| side + self.padding + input.halo;
+        let inside = reach(output.height) <= room(input.height) && reach(output.width) <= room(input.width);
+        require(inside, "reads beyond its input")
+    }
+
+    fn check_convolution(
+        &self,
+        plan: &Plan<'_>,
+        input: &TensorRecord,
+        output: &TensorRecord,
+    ) -> Result<(), &'static str> {
+        self.check_window(input, output)?;
+        require(matches!(self.blocks, 1 | 2 | 4), "has groups of a wrong size")?;
+        let group = self.blocks * 16;
+        require(output.pixel_bytes.is_multiple_of(group), "has groups that do not fit its channels")?;
+        require(
+            input.pixel_bytes != 1 || self.kernel as usize <= SLACK / 2,
+            "reads beyond a single channel",
+        )?;
+        let channels = output.pixel_bytes as usize;
+        let weights = channels * self.kernel as usize * self.run_bytes(input);
+        let parts =
+            [(self.weights_at, weights), (self.bias_at, 4 * channels), (self.scales_at, 4 * channels)];
+        for (at, length) in parts {
+            let end = (at as usize).checked_add(length);
+            require(at.is_multiple_of(64), "has weights that are not aligned")?;
+            require(end.is_some_and(|end| end <= plan.blob.len()), "has weights beyond the plan")?;
+        }
+        let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
+        self.bias(plan, channels).ok_or("has biases that are not aligned")?;
+        require(scales.iter().all(|s| is_factor(*s)), "has a scale that is not finite")
+    }
+
+    /// Bytes of one row of a kernel over all channels, a multiple of 4.
+    pub(super) fn run_bytes(&self, input: &TensorRecord) -> usize {
+        (self.kernel as usize * input.pixel_bytes as usize).next_multiple_of(4)
+    }
+
+    pub(super) fn weights<'a>(&self, plan: &Plan<'a>, bytes: usize) -> Option<&'a [u8]> {
+        plan.blob.get(self.weights_at as usize..self.weights_at as usize + bytes)
+    }
+
+    pub(super) fn bias<'a>(&self, plan: &Plan<'a>, channels: usize) -> Option<&'a [i32]> {
+        let bytes = plan.blob.get(self.bias_at as usize..self.bias_at as usize + 4 * channels)?;
+        zerocopy::FromBytes::ref_from_bytes(bytes).ok()
+    }
+
+    pub(super) fn scales<'a>(&self, plan: &Plan<'a>, channels: usize) -> Option<&'a [f32]> {
+        let bytes = plan.blob.get(self.scales_at as usize..self.scales_at as usize + 4 * channels)?;
+        zerocopy::FromBytes::ref_from_bytes(bytes).ok()
+    }
+}

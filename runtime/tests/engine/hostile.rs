@@ -1,0 +1,126 @@
+use recist::engine::{CompileError, Kernel, Operator, Plan, PlanError, RunError, compile};
+
+use crate::networks::{pyramid, small, stacked_hourglass};
+use crate::{Aligned, Random};
+
+/// Where the checksum stands in a plan, and where what it covers begins.
+const CHECKSUM: std::ops::Range<usize> = 16..24;
+const COVERED: usize = 64;
+
+/// The checksum as the format defines it.
+fn checksum(bytes: &[u8]) -> u64 {
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
+    let mut padded = bytes.to_vec();
+    padded.resize((bytes.len() / 8 + 1) * 8, 0);
+    let words = padded.as_chunks::<8>().0.iter().map(|w| u64::from_le_bytes(*w));
+    mix(words.fold(0xCBF2_9CE4_8422_2325, mix), bytes.len() as u64)
+}
+
+#[test]
+fn a_hundred_thousand_mutated_plans_end_in_an_error_or_a_run() {
+    let mut random = Random(6);
+    let plans: Vec<_> = (0..40)
+        .map(|i| match i {
+            0 => compile(&stacked_hourglass(&mut random, 16, 16)).unwrap(),
+            1 => compile(&pyramid(&mut random, 32)).unwrap(),
+            _ => compile(&small(&mut random)).unwrap(),
+        })
+        .collect();
+    let (mut opened, mut ran) = (0, 0);
+    for i in 0..100_000 {
+        let whole = &plans[i % plans.len()];
+        let mut bytes = whole.clone();
+        let tables = whole.len().min(COVERED + 64 * 24);
+        for _ in 0..=random.below(3) {
+            let at = 24 + random.below(tables - 24);
+            let value = random.one_of(&[0, 1, 2, 15, 16, 63, 64, 127, 128, 255]);
+            match random.below(3) {
+                0 => bytes[at] = value,
+                1 => bytes[at] ^= 1 << random.below(8),
+                _ => bytes[at / 4 * 4..][..4].copy_from_slice(&u32::from(value).to_le_bytes()),
+            }
+        }
+        let sum = checksum(&bytes[COVERED..]);
+        bytes[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
+        let aligned = Aligned::new(&bytes);
+        let Ok(plan) = Plan::open(aligned.bytes()) else { continue };
+        let values: usize = plan.inputs().chain(plan.outputs()).map(|p| p.values()).sum();
+        opened += 1;
+        // Running every one of them would take a minute.
+        if plan.workspace_bytes() > 1 << 20 || values > 1 << 20 || i % 5 != 0 {
+            continue;
+        }
+        let kernel = if i % 10 == 0 { Kernel::Scalar } else { Kernel::best() };
+        let inputs: Vec<_> = plan.inputs().map(|p| vec![0.5; p.values()]).collect();
+        super::same_bits::run(&plan, &inputs, kernel, 1);
+        ran += 1;
+    }
+    println!("{opened} mutated plans passed validation, {ran} of them ran");
+    assert!(ran > 1000, "the mutations reach past validation: {ran}");
+}
+
+#[test]
+fn each_kind_of_bad_plan_has_its_message() {
+    let whole = compile(&small(&mut Random(7))).unwrap();
+    let changed = |at: usize, value: u8| {
+        let mut bytes = whole.clone();
+        bytes[at] = value;
+        bytes
+    };
+    let cases = [
+        (vec![], "not a plan: the magic is missing".to_owned()),
+        (whole[..40].to_vec(), "plan has 40 bytes where 64 are expected".to_owned()),
+        (changed(8, 9), "plan has format version 9, this engine reads version 1".to_owned()),
+        (
+            whole[..whole.len() - 1].to_vec(),
+            format!("plan has {} bytes where {}", whole.len() - 1, whole.len()),
+        ),
+        (changed(100, 0xEE), "plan is damaged: its checksum does not match its contents".to_owned()),
+    ];
+    for (bytes, message) in cases {
+        let aligned = Aligned::new(&bytes);
+        let error = Plan::open(aligned.bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(&message), "{error}");
+    }
+    let aligned = Aligned::new(&[&[0], &whole[..]].concat());
+    assert_eq!(Plan::open(&aligned.bytes()[1..]).unwrap_err(), PlanError::Misaligned);
+}
+
+#[test]
+fn buffers_of_a_wrong_size_are_refused() {
+    let network = small(&mut Random(8));
+    let plan = Aligned::new(&compile(&network).unwrap());
+    let plan = Plan::open(plan.bytes()).unwrap();
+    let needed = plan.workspace_bytes();
+    let input: Vec<f32> = vec![0.0; plan.inputs().next().unwrap().values()];
+    let mut outputs: Vec<_> = plan.outputs().map(|p| vec![0.0; p.values()]).collect();
+    let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    let mut run = |workspace: usize, inputs: &[&[f32]], kernel| {
+        plan.run(&mut vec![0; workspace], inputs, &mut outputs, kernel)
+    };
+    let short = RunError::Workspace { found: needed - 1, needed };
+    assert_eq!(run(needed - 1, &[&input], Kernel::Scalar), Err(short));
+    assert_eq!(run(needed, &[], Kernel::Scalar), Err(RunError::Ports { found: 0, needed: 1 }));
+    let values = RunError::Values { port: 0, found: 1, needed: input.len() };
+    assert_eq!(run(needed, &[&[0.0]], Kernel::Scalar), Err(values));
+    for kernel in Kernel::ALL.into_iter().filter(|k| !k.runs_here()) {
+        assert_eq!(run(needed, &[&input], kernel), Err(RunError::Kernel { kernel }));
+    }
+    assert_eq!(run(needed, &[&input], Kernel::Scalar), Ok(()));
+}
+
+#[test]
+fn networks_that_cannot_be_planned_are_refused_by_operator() {
+    let mut network = small(&mut Random(9));
+    let Some(Operator::Convolution(convolution)) = network.operators.first_mut() else { panic!() };
+    convolution.weights.pop();
+    let error = compile(&network).unwrap_err();
+    assert!(
+        matches!(&error, CompileError::Operator { operator: 0, reason } if reason.contains("weights")),
+        "{error}"
+    );
+    let mut network = small(&mut Random(9));
+    network.operators.reverse();
+    let error = compile(&network).unwrap_err().to_string();
+    assert!(error.contains("is not made before it is read"), "{error}");
+}

@@ -1,0 +1,108 @@
+use recist::engine::{Kernel, Network, Plan, compile};
+
+use crate::networks::{pyramid, small, stacked_hourglass};
+use crate::{Aligned, Random, reference};
+
+/// A byte that the engine does not write by itself, round and in the workspace before a run.
+const CANARY: u8 = 0xA5;
+
+pub(crate) fn kernels() -> Vec<Kernel> {
+    let kernels: Vec<_> = Kernel::ALL.into_iter().filter(|k| k.runs_here()).collect();
+    println!("kernels here: {}", kernels.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    kernels
+}
+
+pub(crate) fn inputs(network: &Network, random: &mut Random) -> Vec<Vec<f32>> {
+    let values = |id: &recist::engine::TensorId| {
+        let shape = network.tensors[id.0].shape;
+        (0..shape.channels * shape.height * shape.width).map(|_| random.unit()).collect()
+    };
+    network.inputs.iter().map(values).collect()
+}
+
+/// Runs a plan in a workspace with canaries at both ends.
+pub(crate) fn run(plan: &Plan<'_>, inputs: &[Vec<f32>], kernel: Kernel, threads: usize) -> Vec<Vec<f32>> {
+    const GUARD: usize = 4096;
+    let mut memory = vec![CANARY; plan.workspace_bytes() + 2 * GUARD];
+    let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
+    let workspace = &mut memory[GUARD..][..plan.workspace_bytes()];
+    let mut slices: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    let split = |parts: usize, part: &(dyn Fn(usize) + Sync)| {
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                scope.spawn(move || (thread..parts).step_by(threads).for_each(part));
+            }
+        });
+    };
+    if threads == 1 {
+        plan.run(workspace, &inputs, &mut slices, kernel).unwrap();
+    } else {
+        plan.run_split(workspace, &inputs, &mut slices, kernel, &split).unwrap();
+    }
+    let guards = memory[..GUARD].iter().chain(&memory[GUARD + plan.workspace_bytes()..]);
+    assert!(guards.copied().all(|b| b == CANARY), "the engine wrote beyond its workspace");
+    outputs
+}
+
+fn check(network: &Network, random: &mut Random, kernels: &[Kernel]) {
+    let plan = Aligned::new(&compile(network).unwrap());
+    let plan = Plan::open(plan.bytes()).unwrap();
+    let inputs = inputs(network, random);
+    let want = reference::run(network, &inputs);
+    for kernel in kernels {
+        let got = run(&plan, &inputs, *kernel, 1);
+        assert!(got == want, "{kernel} differs from the arithmetic on {:?}", network.operators);
+    }
+}
+
+#[test]
+fn every_kernel_computes_the_written_arithmetic_on_random_operators() {
+    let (mut random, kernels) = (Random(1), kernels());
+    for _ in 0..3000 {
+        let network = small(&mut random);
+        check(&network, &mut random, &kernels);
+    }
+}
+
+#[test]
+fn every_kernel_computes_the_written_arithmetic_on_whole_networks() {
+    let (mut random, kernels) = (Random(2), kernels());
+    for size in [32, 64] {
+        let network = stacked_hourglass(&mut random, size, 48);
+        check(&network, &mut random, &kernels);
+        let network = pyramid(&mut random, size);
+        check(&network, &mut random, &kernels);
+    }
+}
+
+#[test]
+fn a_changed_weight_changes_the_bits() {
+    let mut random = Random(3);
+    let mut network = stacked_hourglass(&mut random, 32, 32);
+    let inputs = inputs(&network, &mut random);
+    let want = reference::run(&network, &inputs);
+    let Some(recist::engine::Operator::Convolution(first)) = network.operators.first_mut() else { panic!() };
+    first.weights[24] = first.weights[24].wrapping_add(64);
+    let plan = Aligned::new(&compile(&network).unwrap());
+    assert_ne!(run(&Plan::open(plan.bytes()).unwrap(), &inputs, Kernel::Scalar, 1), want);
+}
+
+#[test]
+fn threads_do_not_change_the_bits() {
+    let mut random = Random(4);
+    let network = stacked_hourglass(&mut random, 128, 64);
+    let plan = Aligned::new(&compile(&network).unwrap());
+    let plan = Plan::open(plan.bytes()).unwrap();
+    let inputs = inputs(&network, &mut random);
+    let want = run(&plan, &inputs, Kernel::best(), 1);
+    for threads in [2, 3] {
+        assert!(run(&plan, &inputs, Kernel::best(), threads) == want);
+    }
+}
+
+#[test]
+fn the_same_network_gives_the_same_plan() {
+    let plan = || compile(&pyramid(&mut Random(5), 64)).unwrap();
+    assert!(plan() == plan());
+}
