@@ -20,7 +20,7 @@ step lints
 cargo clippy --workspace --all-targets -- -D warnings
 
 step "device build (no default features)"
-cargo clippy -p recist-runtime --no-default-features -- -D warnings
+cargo clippy -p recist-runtime --no-default-features --lib --tests -- -D warnings
 
 step tests
 cargo test --workspace
