@@ -2,12 +2,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bottleneck, NetworkError};
 use crate::graph::{Graph, GraphError, Scope, Shape, Value, Window};
+use crate::weights::{Tensor, Weights};
 
 /// The output with the lesion mask: one channel, a quarter of the patch's size, above 0.5 inside the lesion.
 pub const MASK: &str = "mask";
 
 /// The output with θ: tx, ty, cos 2α, sin 2α, ln s.
 pub const THETA: &str = "theta";
+
+/// What an untrained network answers for θ: the lesion in the middle, its long axis horizontal, and of the size
+/// that it has in a box 2.25 times as large, the mean of the paper's law: s = 1 / (2.25 *
+/// [`LONG_AXIS_FRACTION`](recist::geometry::LONG_AXIS_FRACTION)).
+const THETA_START: [f32; 5] = [0.0, 0.0, 1.0, 0.0, -0.3];
 
 /// The scope of the residual network; the names within it are torchvision's.
 pub const TRUNK: &str = "trunk";
@@ -85,6 +91,20 @@ impl Localization {
             let theta = root.linear(THETA, pose, 5)?;
             Ok(vec![mask, theta])
         })
+    }
+
+    /// Weights to start training from: [`Weights::initialise`], with a θ that lies in the middle of what will be
+    /// learnt and has a direction.
+    ///
+    /// # Panics
+    /// If `graph` is not a localization network's.
+    #[must_use]
+    pub fn initialise(graph: &Graph, seed: u64) -> Weights {
+        let mut weights = Weights::initialise(graph, seed);
+        let bias = format!("{THETA}.bias");
+        let theta = weights.get_mut(&bias).map(Tensor::values_mut);
+        theta.expect("a localization network has a layer for θ").copy_from_slice(&THETA_START);
+        weights
     }
 
     /// ResNet's conv1 to conv5_x, in torchvision's order and names; the results of all stages, finest first.
@@ -185,6 +205,20 @@ mod tests {
     fn learnt(parameters: &[(String, Vec<usize>, Role)]) -> usize {
         let learnt = parameters.iter().filter(|p| p.2.is_learnt());
         learnt.map(|p| p.1.iter().product::<usize>()).sum()
+    }
+
+    #[test]
+    fn an_untrained_network_answers_a_theta_that_suits_the_rough_box() {
+        let graph = Network::open("edge").unwrap().localization.graph(128).unwrap();
+        let weights = Localization::initialise(&graph, 1);
+        weights.check(&graph).unwrap();
+        let &[tx, ty, cos2, sin2, ln_s] = weights.get("theta.bias").unwrap().values() else {
+            panic!("θ is five numbers");
+        };
+        assert_eq!((tx, ty, cos2, sin2), (0.0, 0.0, 1.0, 0.0));
+        let box_over_lesion = 1.0 / (f64::from(ln_s).exp() * recist::geometry::LONG_AXIS_FRACTION);
+        assert!((box_over_lesion - 2.25).abs() < 0.01, "{box_over_lesion}");
+        assert!(weights.get("theta.weight").unwrap().values().iter().all(|&weight| weight == 0.0));
     }
 
     #[test]

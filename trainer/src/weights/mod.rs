@@ -90,26 +90,42 @@ impl Weights {
         Self { tensors }
     }
 
-    /// Whether these are the parameters of `graph`: all of them, in their shapes, and no other tensor.
+    /// Takes out the tensor called `name`, of the shape `expected`.
+    ///
+    /// # Errors
+    /// If there is none, or it has another shape; it is taken out all the same.
+    pub fn remove(&mut self, name: &str, expected: &[usize]) -> Result<Tensor, WeightsError> {
+        let name = name.to_owned();
+        match self.tensors.remove(&name) {
+            None => Err(WeightsError::Missing { name }),
+            Some(tensor) if tensor.shape != expected => {
+                Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape })
+            }
+            Some(tensor) => Ok(tensor),
+        }
+    }
+
+    /// That every tensor has been taken out.
+    ///
+    /// # Errors
+    /// Names the first that is left.
+    pub fn expect_empty(&self) -> Result<(), WeightsError> {
+        match self.tensors.keys().next() {
+            Some(name) => Err(WeightsError::Extra { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// That these are the parameters of `graph`: all of them, in their shapes, and no other tensor.
     ///
     /// # Errors
     /// Names the first tensor that is missing, mis-shaped or too much.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
-        let mut unknown = self.tensors.clone();
+        let mut rest = self.clone();
         for parameter in graph.parameters() {
-            let name = parameter.name;
-            match unknown.remove(&name) {
-                None => return Err(WeightsError::Missing { name }),
-                Some(tensor) if tensor.shape != parameter.shape => {
-                    return Err(WeightsError::Shape { name, expected: parameter.shape, found: tensor.shape });
-                }
-                Some(_) => {}
-            }
+            rest.remove(&parameter.name, &parameter.shape)?;
         }
-        match unknown.into_keys().next() {
-            Some(name) => Err(WeightsError::Extra { name }),
-            None => Ok(()),
-        }
+        rest.expect_empty()
     }
 }
 

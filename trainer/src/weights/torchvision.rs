@@ -1,9 +1,8 @@
 use super::{Tensor, Weights, WeightsError};
-use crate::network::TRUNK;
 
 impl Weights {
-    /// Replaces the trunk of a localization network by a ResNet with torchvision's names, such as
-    /// `resnet50`'s trained on ImageNet.
+    /// Replaces the tensors of the scope `trunk` by those of a ResNet with torchvision's names, such as
+    /// `resnet50` trained on ImageNet.
     ///
     /// The weights of the first convolution are summed over its colour channels: what a grey image in all of
     /// them would give. The classifier `fc` is left aside. A file that was made with normalised colours
@@ -13,26 +12,18 @@ impl Weights {
     /// # Errors
     /// If a tensor of the trunk is missing in `resnet`, has another shape, or `resnet` has one that the trunk
     /// has not. `self` is unchanged then.
-    pub fn load_resnet(&mut self, mut resnet: Self) -> Result<(), WeightsError> {
+    pub fn load_resnet(&mut self, trunk: &str, mut resnet: Self) -> Result<(), WeightsError> {
         let _classifier = resnet.take("fc.");
-        let mut expected = self.clone().take(&format!("{TRUNK}."));
-        for (name, target) in &mut expected.tensors {
-            let Some(mut source) = resnet.tensors.remove(name) else {
-                return Err(WeightsError::Missing { name: name.clone() });
-            };
-            if name == "conv1.weight" {
-                source = summed_over_inputs(source);
-            }
-            if source.shape != target.shape {
-                let (expected, found) = (target.shape.clone(), source.shape);
-                return Err(WeightsError::Shape { name: name.clone(), expected, found });
-            }
-            *target = source;
+        if let Some(colours) = resnet.tensors.remove("conv1.weight") {
+            resnet.insert("conv1.weight", summed_over_inputs(colours));
         }
-        if let Some(name) = resnet.tensors.into_keys().next() {
-            return Err(WeightsError::Extra { name });
+        let scope = format!("{trunk}.");
+        let mut loaded = self.clone().take(&scope);
+        for (name, target) in &mut loaded.tensors {
+            *target = resnet.remove(name, &target.shape)?;
         }
-        self.extend(&format!("{TRUNK}."), expected);
+        resnet.expect_empty()?;
+        self.extend(&scope, loaded);
         Ok(())
     }
 }
@@ -53,7 +44,7 @@ fn summed_over_inputs(weight: Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::network::{Network, TRUNK};
 
     fn resnet(weights: &Weights) -> Weights {
         let mut resnet = weights.clone().take("trunk.");
@@ -72,7 +63,7 @@ mod tests {
         let trained = Weights::initialise(&graph, 1);
         let mut weights = Weights::initialise(&graph, 2);
         let head = weights.get("mask.bias").unwrap().clone();
-        weights.load_resnet(resnet(&trained)).unwrap();
+        weights.load_resnet(TRUNK, resnet(&trained)).unwrap();
         weights.check(&graph).unwrap();
         let name = "trunk.layer2.0.downsample.0.weight";
         assert_eq!(weights.get(name), trained.get(name));
@@ -91,17 +82,17 @@ mod tests {
 
         let mut shallow = resnet(&weights);
         shallow.tensors.remove("layer3.1.conv2.weight");
-        let error = weights.load_resnet(shallow).unwrap_err();
+        let error = weights.load_resnet(TRUNK, shallow).unwrap_err();
         assert_eq!(error.to_string(), "tensor layer3.1.conv2.weight is missing");
 
         let mut deep = resnet(&weights);
         deep.insert("layer3.2.conv1.weight", Tensor::new(vec![1], vec![0.0]).unwrap());
-        let error = weights.load_resnet(deep).unwrap_err();
+        let error = weights.load_resnet(TRUNK, deep).unwrap_err();
         assert_eq!(error.to_string(), "tensor layer3.2.conv1.weight is not part of the network");
 
         let mut wide = resnet(&weights);
         wide.insert("bn1.bias", Tensor::new(vec![64], vec![0.0; 64]).unwrap());
-        let error = weights.load_resnet(wide).unwrap_err();
+        let error = weights.load_resnet(TRUNK, wide).unwrap_err();
         assert_eq!(error.to_string(), "tensor bn1.bias has shape [64], the network expects [16]");
         assert_eq!(weights, before);
     }
