@@ -163,18 +163,18 @@ impl Plan<'_> {
                 let second = second.residue(step.upsampled, step.second_factor);
                 let rounding = output.rounding(step.relu == 1);
                 each_pixel(output, |y, x| {
-                    let (a, b, o) = (first.pixel(y, x), second.pixel(y, x), output.at(y, x));
-                    for c in 0..output.pixel_bytes as usize {
-                        let sum = first.value(memory.get(a + c)) + second.value(memory.get(b + c));
-                        memory.set(o + c, rounding.apply(sum));
+                    let pixel = |at: usize| memory.slice(at, output.pixel_bytes as usize);
+                    let (a, b) = (pixel(first.pixel(y, x)), pixel(second.pixel(y, x)));
+                    let sums = memory.slice_mut(output.at(y, x), output.pixel_bytes as usize);
+                    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                        *sum = rounding.apply(first.value(*a) + second.value(*b));
                     }
                 });
             }
             _ => each_pixel(output, |y, x| {
-                let (from, to) = (input.at(y / 2, x / 2), output.at(y, x));
-                for c in 0..output.pixel_bytes as usize {
-                    memory.set(to + c, memory.get(from + c));
-                }
+                let channels = output.pixel_bytes as usize;
+                let from = memory.slice(input.at(y / 2, x / 2), channels);
+                memory.slice_mut(output.at(y, x), channels).copy_from_slice(from);
             }),
         }
         output.fill_halo(memory);

@@ -197,13 +197,14 @@ impl Rounding {
     }
 
     pub(super) fn apply(self, value: f32) -> u8 {
-        // Adding and taking away 1.5 * 2^23 rounds a small number half to even; comparisons take NaN to low.
+        // Adding 1.5 * 2^23 rounds a small number half to even and leaves it in the sum's low bits;
+        // comparisons take NaN to low.
         const ROUND: f32 = 12_582_912.0;
         let value = if value > self.low { value } else { self.low };
         let value = if value < self.high { value } else { self.high };
-        let rounded = (value + ROUND) - ROUND;
+        let rounded = (value + ROUND).to_bits().wrapping_sub(ROUND.to_bits());
         #[allow(clippy::cast_possible_truncation, reason = "in 0..=127")]
-        let q = (rounded as i32 + self.zero) as u8;
+        let q = rounded.wrapping_add(self.zero.cast_unsigned()) as u8;
         q
     }
 }
