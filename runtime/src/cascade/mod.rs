@@ -4,6 +4,7 @@
 //! part of the caller's [`Workspace`].
 
 mod decode;
+mod engine_networks;
 mod exponential;
 mod measure;
 mod networks;
@@ -12,6 +13,7 @@ mod warnings;
 mod workspace;
 
 pub use decode::{Decoding, Peak, decode};
+pub use engine_networks::{EngineNetworks, Plans, PlansError};
 pub use exponential::exponential;
 pub use measure::{LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
 pub use networks::{Networks, ThetaOutputs};

@@ -27,7 +27,7 @@ const NUMBERS: usize = 13;
 
 pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
-    let networks = (0..arguments.jobs.get()).map(|_| model.networks()).collect::<Result<Vec<_>, _>>()?;
+    let networks = (0..arguments.jobs.get()).map(|_| model.networks()).collect();
     measure_all(&arguments.cases, &arguments.out, model.name().sha256, networks)
 }
 

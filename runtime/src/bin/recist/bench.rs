@@ -16,7 +16,7 @@ const RUNS: usize = 200;
 
 pub(crate) fn run(arguments: &Bench) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
-    let mut networks = model.networks()?;
+    let (mut networks, engine) = (model.networks(), model.engine());
     let samples = disc();
     let slice = CtSlice::new(Samples::I16(&samples), [SIZE, SIZE], SIZE, None)
         .map_err(|e| Error::Failed(e.to_string()))?;
@@ -44,9 +44,9 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Error> {
     let total: u128 = medians.iter().map(|(_, time)| time).sum();
     if arguments.json {
         let stages: Vec<_> = medians.iter().map(|(stage, time)| format!("\"{stage}\":{time}")).collect();
-        println!("{{\"engine\":\"{}\",\"microseconds\":{{{}}}}}", networks.engine(), stages.join(","));
+        println!("{{\"engine\":\"{engine}\",\"microseconds\":{{{}}}}}", stages.join(","));
     } else {
-        println!("engine {}, {RUNS} runs, medians", networks.engine());
+        println!("{engine}, {RUNS} runs, medians");
         for (stage, time) in &medians {
             println!("  {stage:13} {time:6} µs");
         }

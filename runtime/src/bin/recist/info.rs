@@ -1,3 +1,5 @@
+use recist::cascade::Workspace;
+
 use crate::arguments::Info;
 use crate::error::Error;
 use crate::model::Model;
@@ -9,5 +11,10 @@ pub(crate) fn run(arguments: &Info) -> Result<(), Error> {
         println!("{key}: {value}");
     }
     println!("sha256: {}", model.name().sha256_hex());
+    let plans = model.plans();
+    println!("bundle_bytes: {}", model.bytes());
+    println!("workspace_bytes: {}", plans.workspace_bytes() + size_of::<Workspace>());
+    println!("heatmap_size: {}", plans.heatmap_size());
+    println!("engine: {}", model.engine());
     Ok(())
 }

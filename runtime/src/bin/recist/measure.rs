@@ -14,18 +14,14 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let slice = slice.with_spacing(spacing.or(slice.spacing()));
     crop_square(&slice, *area).map_err(|e| failed(&e))?;
     let model = Model::open(arguments.model.as_deref())?;
-    let mut networks = model.networks()?;
+    let mut networks = model.networks();
     let mut workspace = Box::new(Workspace::new());
     let measurement =
         measure(&slice, *area, &mut networks, &mut workspace, |_| ()).map_err(|e| failed(&e))?;
     let name = image.to_string_lossy();
-    let report = Report {
-        image: &name,
-        area: *area,
-        measurement: &measurement,
-        model: model.name(),
-        engine: networks.engine(),
-    };
+    let engine = model.engine();
+    let report =
+        Report { image: &name, area: *area, measurement: &measurement, model: model.name(), engine: &engine };
     if let Some(path) = &arguments.overlay {
         let overlay = Overlay::draw(&report, &slice, &workspace.mask);
         overlay.write(path).map_err(|e| Error::file(path, e))?;

@@ -1,16 +1,19 @@
-use std::convert::Infallible;
 use std::path::Path;
 
 use recist::bundle::{AlignedBytes, Bundle};
-use recist::cascade::{Mask, Networks, ThetaOutputs};
-use recist::image::Patch;
+use recist::cascade::{EngineNetworks, Plans};
+use recist::engine::Kernel;
 use recist::report::ModelName;
 
 use crate::error::Error;
 
-/// A model bundle in memory.
+/// Names a kernel to run instead of the fastest.
+const KERNEL_VARIABLE: &str = "RECIST_KERNEL";
+
+/// A model bundle in memory, checked.
 pub(crate) struct Model {
     bytes: AlignedBytes,
+    kernel: Kernel,
 }
 
 impl Model {
@@ -21,12 +24,22 @@ impl Model {
         };
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
         let bytes = AlignedBytes::copy_of(&bytes);
-        Bundle::open(bytes.as_slice()).map_err(|e| Error::file(path, e))?;
-        Ok(Self { bytes })
+        let bundle = Bundle::open(bytes.as_slice()).map_err(|e| Error::file(path, e))?;
+        Plans::open(&bundle).map_err(|e| Error::file(path, e))?;
+        Ok(Self { bytes, kernel: kernel()? })
     }
 
     pub(crate) fn bundle(&self) -> Bundle<'_> {
         Bundle::open(self.bytes.as_slice()).expect("the bundle was checked when it was opened")
+    }
+
+    /// The bundle's size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.as_slice().len()
+    }
+
+    pub(crate) fn plans(&self) -> Plans<'_> {
+        Plans::open(&self.bundle()).expect("the plans were checked when the bundle was opened")
     }
 
     pub(crate) fn name(&self) -> ModelName<'_> {
@@ -35,34 +48,25 @@ impl Model {
         ModelName { name: manifest.name(), version: manifest.version(), sha256: bundle.sha256() }
     }
 
-    /// The networks, ready to run.
-    pub(crate) fn networks(&self) -> Result<ModelNetworks, Error> {
-        Err(Error::Failed("this version has no engine to run a model with".to_owned()))
+    /// What runs the model, as reports state it.
+    pub(crate) fn engine(&self) -> String {
+        format!("int8 {}", self.kernel)
+    }
+
+    /// The networks, in a workspace of their own.
+    pub(crate) fn networks(&self) -> EngineNetworks<'_, Vec<u8>> {
+        let plans = self.plans();
+        EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], self.kernel)
     }
 }
 
-/// The networks of a model on the engine: there is no engine yet, so there are none.
-pub(crate) enum ModelNetworks {}
-
-impl ModelNetworks {
-    /// The engine and kernel that run them.
-    pub(crate) fn engine(&self) -> &str {
-        match *self {}
-    }
-}
-
-impl Networks for ModelNetworks {
-    type Error = Infallible;
-
-    fn heatmap_size(&self) -> usize {
-        match *self {}
-    }
-
-    fn localize(&mut self, _: &Patch, _: &mut Mask) -> Result<ThetaOutputs, Infallible> {
-        match *self {}
-    }
-
-    fn find_keypoints(&mut self, _: &Patch, _: &mut [f32]) -> Result<(), Infallible> {
-        match *self {}
+fn kernel() -> Result<Kernel, Error> {
+    let Some(name) = std::env::var_os(KERNEL_VARIABLE) else { return Ok(Kernel::best()) };
+    let name = name.to_string_lossy();
+    let kernel: Kernel = name.parse().map_err(|e| Error::Usage(format!("{KERNEL_VARIABLE}={name}: {e}")))?;
+    if kernel.runs_here() {
+        Ok(kernel)
+    } else {
+        Err(Error::Failed(format!("{KERNEL_VARIABLE}={name}: this processor does not run it")))
     }
 }
