@@ -1,0 +1,116 @@
+//! What an operator with a gradient of its own needs and the published crate keeps to itself.
+
+use std::sync::Arc;
+
+use crate::{
+    shapes::{Shape, Unit},
+    tensor::{unique_id, Cpu, CpuError, GhostTensor, Gradients, NoneTape, Storage, Tensor},
+};
+
+/// A device that lends buffers whose contents are left over from earlier use.
+pub trait Recycle<E>: Storage<E> {
+    /// A buffer of `len` elements with unspecified values: the caller overwrites all of them.
+    fn recycled(&self, len: usize) -> Result<Self::Vec, Self::Err>;
+}
+
+impl<E: Unit> Recycle<E> for Cpu {
+    fn recycled(&self, len: usize) -> Result<Self::Vec, CpuError> {
+        match self.cache.try_pop::<E>(len) {
+            None => self.try_alloc_len(len),
+            // SAFETY: the cache holds what `CachableVec::drop` put there: a vector of exactly `len` elements
+            // (its key) of a type of E's size and alignment, given to no one else. Its elements were written
+            // when it was first allocated, and every bit pattern of their types is valid for a number E.
+            Some(block) => Ok(crate::tensor::cpu::CachableVec {
+                data: unsafe { Vec::from_raw_parts(block.0.cast::<E>(), len, len) },
+                cache: self.cache.clone(),
+            }),
+        }
+    }
+}
+
+impl<S: Shape, E, D: Storage<E>> Tensor<S, E, D> {
+    /// A contiguous tensor over a buffer of the device.
+    ///
+    /// # Panics
+    /// If the buffer is not as long as the shape says.
+    pub fn from_buffer(device: &D, shape: S, buffer: D::Vec) -> Self {
+        assert_eq!(device.len(&buffer), shape.num_elements(), "buffer length of {shape:?}");
+        Self {
+            id: unique_id(),
+            data: Arc::new(buffer),
+            shape,
+            strides: shape.strides(),
+            device: device.clone(),
+            tape: NoneTape,
+        }
+    }
+
+    /// The tensor under the same identity with other values: gradients that arrive at the result arrive at
+    /// this tensor.
+    ///
+    /// # Panics
+    /// If the buffer has another length.
+    pub fn with_buffer(&self, buffer: D::Vec) -> Self {
+        assert_eq!(self.device.len(&buffer), self.device.len(&self.data), "buffer length");
+        Self {
+            id: self.id,
+            data: Arc::new(buffer),
+            shape: self.shape,
+            strides: self.strides,
+            device: self.device.clone(),
+            tape: NoneTape,
+        }
+    }
+
+    /// The buffer for overwriting, where no one else holds it.
+    pub fn into_buffer(self) -> Result<D::Vec, Self> {
+        let Self { id, data, shape, strides, device, tape } = self;
+        Arc::try_unwrap(data).map_err(|data| Self { id, data, shape, strides, device, tape })
+    }
+}
+
+impl<S: Shape, E, D: Storage<E>, T> Tensor<S, E, D, T> {
+    /// The elements, in the order of the strides.
+    pub fn buffer(&self) -> &D::Vec {
+        &self.data
+    }
+
+    /// The elements for writing; copied first where someone else holds them too.
+    pub fn buffer_mut(&mut self) -> &mut D::Vec {
+        Arc::make_mut(&mut self.data)
+    }
+
+    /// Whether the elements lie in the buffer row by row without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        self.strides == self.shape.strides() && self.device.len(&self.data) == self.shape.num_elements()
+    }
+}
+
+impl<S: Shape, E, D: Storage<E>> GhostTensor<S, E, D> {
+    /// The device that the tensor lies on.
+    pub fn device(&self) -> &D {
+        &self.dev
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl<E, D: Storage<E>> Gradients<E, D> {
+    /// Takes out the gradient that has arrived at a tensor, if any has.
+    pub fn take<S: Shape>(&mut self, tensor: &GhostTensor<S, E, D>) -> Option<D::Vec> {
+        self.gradient_by_id.remove(&tensor.id)
+    }
+
+    /// Puts a gradient in, in place of what was there.
+    pub fn put<S: Shape>(&mut self, tensor: &GhostTensor<S, E, D>, gradient: D::Vec) {
+        self.gradient_by_id.insert(tensor.id, gradient);
+    }
+
+    /// The gradient of a tensor for adding to, zero where none has arrived.
+    pub fn of<S: Shape>(&mut self, tensor: &GhostTensor<S, E, D>) -> Result<&mut D::Vec, D::Err> {
+        self.get_or_alloc_mut(tensor)
+    }
+}

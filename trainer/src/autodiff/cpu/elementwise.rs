@@ -1,0 +1,99 @@
+use dfdx::tensor::{Cpu, CpuError};
+use rayon::prelude::*;
+
+use super::{super::*, BLOCK, zip_blocks};
+
+impl<E: Element> ElementwiseKernel<E> for Cpu {
+    fn add_assign(&self, sum: &mut Self::Vec, other: &Self::Vec) -> Result<(), CpuError> {
+        zip_blocks(sum, other, |sum, other| {
+            for (sum, &other) in sum.iter_mut().zip(other) {
+                *sum += other;
+            }
+        });
+        Ok(())
+    }
+
+    fn add(&self, first: &Self::Vec, second: &Self::Vec, sum: &mut Self::Vec) -> Result<(), CpuError> {
+        sum.par_chunks_mut(BLOCK).zip(first.par_chunks(BLOCK)).zip(second.par_chunks(BLOCK)).for_each(
+            |((sum, first), second)| {
+                pulp::Arch::new().dispatch(|| {
+                    for ((sum, &first), &second) in sum.iter_mut().zip(first).zip(second) {
+                        *sum = first + second;
+                    }
+                });
+            },
+        );
+        Ok(())
+    }
+
+    fn relu_assign(&self, values: &mut Self::Vec) -> Result<(), CpuError> {
+        values.par_chunks_mut(BLOCK).for_each(|values| {
+            pulp::Arch::new().dispatch(|| {
+                for value in values {
+                    *value = if *value < E::zero() { E::zero() } else { *value };
+                }
+            });
+        });
+        Ok(())
+    }
+
+    fn relu_backward(&self, output: &Self::Vec, gradient: &mut Self::Vec) -> Result<(), CpuError> {
+        zip_blocks(gradient, output, |gradient, output| {
+            for (gradient, &output) in gradient.iter_mut().zip(output) {
+                *gradient = if output == E::zero() { E::zero() } else { *gradient };
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<E: Element> FakeQuantiseKernel<E> for Cpu {
+    fn quantise_activations(
+        &self,
+        range: &ActivationRange,
+        input: &Self::Vec,
+        output: &mut Self::Vec,
+    ) -> Result<(), CpuError> {
+        let (scale, zero_point) = (E::of(range.scale), E::of(f64::from(range.zero_point)));
+        let (lowest, highest) = (-zero_point, E::of(127.0) - zero_point);
+        zip_blocks(output, input, |output, input| {
+            for (output, &input) in output.iter_mut().zip(input) {
+                let level = (input / scale).round_ties_even().max(lowest).min(highest);
+                *output = level * scale;
+            }
+        });
+        Ok(())
+    }
+
+    fn quantise_activations_backward(
+        &self,
+        range: &ActivationRange,
+        input: &Self::Vec,
+        gradient: &mut Self::Vec,
+    ) -> Result<(), CpuError> {
+        let inside = E::of(range.smallest())..=E::of(range.largest());
+        zip_blocks(gradient, input, |gradient, input| {
+            for (gradient, input) in gradient.iter_mut().zip(input) {
+                *gradient = if inside.contains(input) { *gradient } else { E::zero() };
+            }
+        });
+        Ok(())
+    }
+
+    fn quantise_weight(
+        &self,
+        channels: usize,
+        weight: &Self::Vec,
+        output: &mut Self::Vec,
+    ) -> Result<(), CpuError> {
+        let length = weight.len() / channels;
+        for (output, weight) in output.chunks_mut(length).zip(weight.chunks(length)) {
+            let largest = weight.iter().fold(E::zero(), |m, w| m.max(w.abs()));
+            let scale = if largest > E::zero() { largest / E::of(127.0) } else { E::one() };
+            for (output, &weight) in output.iter_mut().zip(weight) {
+                *output = (weight / scale).round_ties_even() * scale;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+use std::fmt;
+
+use dfdx::{
+    dtypes::Dtype,
+    open::Recycle,
+    tensor::{Cache, Cpu, CpuError, HasErr, Synchronize},
+};
+
+use super::{
+    AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel,
+    FakeQuantiseKernel, FlattenKernel, LinearKernel, MaxPoolKernel, SamplerKernel, SoftArgmaxKernel,
+    UpsampleKernel,
+};
+
+/// A number that networks are trained in: `f32`, or `f64` to check gradients.
+pub trait Element: Dtype + num_traits::Float {
+    /// The nearest element to `value`.
+    fn of(value: f64) -> Self;
+
+    /// Rounds to the nearest integer, ties to even: the engine's rounding.
+    #[must_use]
+    fn round_ties_even(self) -> Self;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+        let rounded = value as Self;
+        rounded
+    }
+
+    #[inline(always)]
+    fn round_ties_even(self) -> Self {
+        self.round_ties_even()
+    }
+}
+
+impl Element for f64 {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn round_ties_even(self) -> Self {
+        self.round_ties_even()
+    }
+}
+
+/// Where a network is trained: dfdx's device with the kernels of every operator here.
+pub trait Device<E: Element>:
+    dfdx::tensor_ops::Device<E>
+    + Recycle<E>
+    + Synchronize
+    + Cache
+    + HasErr<Err: Into<Error>>
+    + AffineGridKernel<E>
+    + BatchNormKernel<E>
+    + ChannelsKernel<E>
+    + ConvolutionKernel<E>
+    + ElementwiseKernel<E>
+    + FakeQuantiseKernel<E>
+    + FlattenKernel<E>
+    + LinearKernel<E>
+    + MaxPoolKernel<E>
+    + SamplerKernel<E>
+    + SoftArgmaxKernel<E>
+    + UpsampleKernel<E>
+{
+}
+
+impl Device<f32> for Cpu {}
+impl Device<f64> for Cpu {}
+
+/// The CPU, keeping the buffers it has once allocated: the next training step asks for the same ones.
+#[must_use]
+pub fn cpu() -> Cpu {
+    let device = Cpu::default();
+    device.enable_cache();
+    device
+}
+
+/// Why a device cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no CUDA device, or its driver does not answer.
+    NoDevice {
+        /// What the driver says.
+        reason: String,
+    },
+    /// The device has no memory left.
+    OutOfMemory,
+    /// The device reports another failure.
+    Failed {
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl From<CpuError> for Error {
+    fn from(error: CpuError) -> Self {
+        match error {
+            CpuError::OutOfMemory => Self::OutOfMemory,
+            CpuError::WrongNumElements => {
+                Self::Failed { reason: "wrong number of elements for a tensor".to_owned() }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDevice { reason } => write!(f, "no CUDA device: {reason}"),
+            Self::OutOfMemory => write!(f, "out of device memory"),
+            Self::Failed { reason } => write!(f, "device failed: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
