@@ -20,7 +20,9 @@
 
 mod affine_grid;
 mod batch_norm;
+mod cascade;
 mod channels;
+mod clip;
 mod convolution;
 mod cpu;
 mod device;
@@ -30,9 +32,15 @@ mod flatten;
 mod gradient;
 mod linear;
 mod max_pool;
+mod module;
+mod optimiser;
 mod sampler;
 mod soft_argmax;
 mod upsample;
+mod walk;
+
+#[cfg(test)]
+mod whole_network;
 
 use dfdx::{
     shapes::HasShape,
@@ -44,7 +52,9 @@ pub use batch_norm::{
     BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNormKernel, BatchStatistics, RunningStatistics, batch_norm,
     batch_norm_inference,
 };
+pub use cascade::{Cascade, CascadeOutputs};
 pub use channels::{ChannelsKernel, concatenate_channels, select_channels};
+pub use clip::clip_gradients;
 pub use convolution::{Convolution, ConvolutionKernel, ConvolutionShape, convolution};
 pub use device::{Device, Element, Error, cpu};
 pub use elementwise::{Activation, ElementwiseKernel, add, relu};
@@ -52,6 +62,8 @@ pub use fake_quantise::{ActivationRange, FakeQuantiseKernel, fake_quantise, fake
 pub use flatten::{FlattenKernel, flatten};
 pub use linear::{LinearKernel, linear};
 pub use max_pool::{MaxPool, MaxPoolKernel, MaxPoolShape, max_pool};
+pub use module::Module;
+pub use optimiser::{Method, Optimiser};
 pub use sampler::{SamplerKernel, SamplerShape, sample};
 pub use soft_argmax::{SoftArgmaxKernel, soft_argmax};
 pub use upsample::{UpsampleKernel, upsample};

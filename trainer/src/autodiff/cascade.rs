@@ -1,0 +1,83 @@
+use dfdx::{
+    shapes::HasShape,
+    tensor::{PutTape, SplitTape, Tape},
+};
+
+use super::{Device, Element, Error, FeatureMap, Matrix, Module, affine_matrix, flatten, sample};
+
+/// Both networks with the spatial transformer between them, differentiable from the heatmaps through θ to the
+/// localization network: what joint training trains (paper, section 2.3).
+///
+/// Trained one by one, the networks are run by themselves.
+#[derive(Debug)]
+pub struct Cascade<E: Element, D: Device<E>> {
+    /// The localization network: patch to mask and θ.
+    pub localization: Module<E, D>,
+    /// The stacked hourglass: canonical patch to heatmaps.
+    pub hourglass: Module<E, D>,
+}
+
+/// What a cascade makes of a batch of patches. The tape is given beside it.
+#[derive(Clone, Debug)]
+pub struct CascadeOutputs<E: Element, D: Device<E>> {
+    /// The lesion mask, one channel.
+    pub mask: FeatureMap<E, D>,
+    /// tx, ty, cos 2α, sin 2α, ln s.
+    pub theta: Matrix<E, D>,
+    /// The patches sampled at the affine grid of θ.
+    pub canonical: FeatureMap<E, D>,
+    /// The heatmaps of every stack, the last one's the result.
+    pub heatmaps: Vec<FeatureMap<E, D>>,
+}
+
+impl<E: Element, D: Device<E>> Cascade<E, D> {
+    /// Runs the cascade while it is trained: see [`Module::train`].
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If `patches` have not the shape of the localization network's input.
+    pub fn train<T: Tape<E, D>>(
+        &mut self,
+        patches: FeatureMap<E, D>,
+        tape: T,
+    ) -> Result<(CascadeOutputs<E, D>, T), Error> {
+        let (outputs, tape) = self.localization.train(patches.clone(), tape)?;
+        let (localized, tape) = localize(outputs, patches, tape).map_err(Into::into)?;
+        let (heatmaps, tape) = self.hourglass.train(localized.canonical.clone(), tape)?;
+        Ok((CascadeOutputs { heatmaps, ..localized }, tape))
+    }
+
+    /// Runs the cascade as it will be used: see [`Module::infer`].
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If `patches` have not the shape of the localization network's input.
+    pub fn infer<T: Tape<E, D>>(
+        &self,
+        patches: FeatureMap<E, D>,
+        tape: T,
+    ) -> Result<(CascadeOutputs<E, D>, T), Error> {
+        let (outputs, tape) = self.localization.infer(patches.clone(), tape)?;
+        let (localized, tape) = localize(outputs, patches, tape).map_err(Into::into)?;
+        let (heatmaps, tape) = self.hourglass.infer(localized.canonical.clone(), tape)?;
+        Ok((CascadeOutputs { heatmaps, ..localized }, tape))
+    }
+}
+
+/// From the outputs of the localization network to the canonical patches; the heatmaps are still to come.
+fn localize<E: Element, D: Device<E>, T: Tape<E, D>>(
+    outputs: Vec<FeatureMap<E, D>>,
+    patches: FeatureMap<E, D>,
+    tape: T,
+) -> Result<(CascadeOutputs<E, D>, T), D::Err> {
+    let [mask, theta] = <[_; 2]>::try_from(outputs).expect("localization has the outputs mask and theta");
+    let (theta, tape) = flatten(theta.put_tape(tape))?.split_tape();
+    let (matrix, tape) = affine_matrix(theta.clone().put_tape(tape))?.split_tape();
+    let size = patches.shape().1;
+    let (canonical, tape) = sample(patches.put_tape(tape), matrix, size)?.split_tape();
+    Ok((CascadeOutputs { mask, theta, canonical, heatmaps: Vec::new() }, tape))
+}
