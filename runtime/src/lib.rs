@@ -10,6 +10,7 @@
 pub mod bundle;
 pub mod cascade;
 pub mod engine;
+pub mod ffi;
 pub mod geometry;
 pub mod image;
 #[cfg(feature = "program")]

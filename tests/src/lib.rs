@@ -2,6 +2,7 @@
 
 pub mod oracle;
 pub mod readers;
+pub mod toy;
 
 use std::path::{Path, PathBuf};
 

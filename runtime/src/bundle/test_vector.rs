@@ -99,9 +99,10 @@ impl<'a> TestVector<'a> {
         Ok((vector, rest))
     }
 
-    /// The slice's samples in Hounsfield units, row by row.
-    pub fn samples(&self) -> impl Iterator<Item = i16> + '_ {
-        self.samples.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes))
+    /// The slice's samples in Hounsfield units, little endian, row by row.
+    #[must_use]
+    pub fn samples(&self) -> &'a [[u8; 2]] {
+        self.samples.as_chunks().0
     }
 
     /// The bytes of a vector, for [`super::write`].

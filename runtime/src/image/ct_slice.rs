@@ -7,6 +7,8 @@ use crate::geometry::{LesionBox, PixelSpacing, Point};
 pub enum Samples<'a> {
     /// Whole Hounsfield units, as scanner-side software keeps them.
     I16(&'a [i16]),
+    /// Whole Hounsfield units, little endian, at any address.
+    LittleEndian(&'a [[u8; 2]]),
     /// Hounsfield units, or grey values where the file has none.
     F32(&'a [f32]),
 }
@@ -124,6 +126,7 @@ impl<'a> CtSlice<'a> {
         let at = clamp(y, self.height) * self.row_stride + clamp(x, self.width);
         match self.samples {
             Samples::I16(samples) => f32::from(samples[at]),
+            Samples::LittleEndian(samples) => f32::from(i16::from_le_bytes(samples[at])),
             Samples::F32(samples) => samples[at],
         }
     }
@@ -133,6 +136,7 @@ impl Samples<'_> {
     fn len(&self) -> usize {
         match self {
             Self::I16(samples) => samples.len(),
+            Self::LittleEndian(samples) => samples.len(),
             Self::F32(samples) => samples.len(),
         }
     }

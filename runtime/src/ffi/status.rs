@@ -1,0 +1,89 @@
+use core::ffi::CStr;
+
+use crate::bundle::BundleError;
+use crate::cascade::MeasureError;
+use crate::image::CropError;
+
+macro_rules! statuses {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        /// What came of a call, `recist_status`. Numbers are never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(i32)]
+        pub enum Status {
+            $(
+                #[doc = concat!("\"", $text, "\"")]
+                $name = $number,
+            )*
+        }
+
+        impl Status {
+            /// Every status with its text.
+            pub const ALL: &'static [(Self, &'static CStr)] = &[
+                $((Self::$name, match CStr::from_bytes_with_nul(concat!($text, "\0").as_bytes()) {
+                    Ok(text) => text,
+                    Err(_) => panic!("a status text holds no zero"),
+                }),)*
+            ];
+        }
+    };
+}
+
+statuses! {
+    Ok = 0, "ok";
+    Null = 1, "a pointer that must not be NULL is NULL";
+    StructSize = 2, "a struct_size is not this library's: start from the INIT macro";
+    Misaligned = 3, "the bundle, the memory or the samples do not lie at their alignment";
+    Memory = 4, "the memory block is smaller than recist_memory_required says";
+    NotABundle = 5, "the bytes are not a recist bundle, or cut short";
+    BundleVersion = 6, "the bundle has another format version than this library reads";
+    BundleDamaged = 7, "the bundle is damaged: its checksum does not match";
+    BundleForeign = 8, "the bundle is made for another cascade";
+    Slice = 9, "width, height or row stride of the slice cannot be";
+    Spacing = 10, "the pixel spacing must be positive, or 0 for both where it is unknown";
+    Box = 11, "the box is not finite, reversed or empty";
+    BoxOutside = 12, "the centre of the box does not lie on the slice";
+    BoxSize = 13, "the box is larger than the slice or shorter than 4 pixels";
+    NoContrast = 14, "the box shows no contrast";
+    NoLesion = 15, "no lesion was seen clearly: draw the box round the whole lesion, about twice its size";
+    Busy = 16, "another call is running on this model";
+    NotOpen = 17, "the model is not open";
+    Kernel = 18, "the kernel is unknown or does not run on this processor";
+    SelfTest = 19, "the self-test measured other bits than the bundle states";
+    Outline = 20, "the outline does not fit its buffer";
+    Internal = 21, "a fault of the library was caught";
+}
+
+impl Status {
+    /// The text for a number; for an unknown one a text that says so.
+    pub(super) fn text(number: i32) -> &'static CStr {
+        Self::ALL
+            .iter()
+            .find(|(status, _)| *status as i32 == number)
+            .map_or(c"unknown status", |(_, text)| text)
+    }
+
+    pub(super) fn of_bundle(error: &BundleError) -> Self {
+        match error {
+            BundleError::Misaligned { .. } => Self::Misaligned,
+            BundleError::NotABundle | BundleError::Length { .. } => Self::NotABundle,
+            BundleError::Version { .. } => Self::BundleVersion,
+            BundleError::Checksum => Self::BundleDamaged,
+            BundleError::Section { .. } | BundleError::Manifest(_) | BundleError::TestVectors(_) => {
+                Self::BundleForeign
+            }
+        }
+    }
+
+    pub(super) fn of_measure<E>(error: &MeasureError<E>) -> Self {
+        match error {
+            MeasureError::Crop(CropError::Outside { .. }) => Self::BoxOutside,
+            MeasureError::Crop(CropError::TooLarge { .. } | CropError::TooSmall { .. }) => Self::BoxSize,
+            MeasureError::Normalise(_) => Self::NoContrast,
+            MeasureError::Network(_) => Self::Internal,
+            MeasureError::Theta(_)
+            | MeasureError::Implausible { .. }
+            | MeasureError::NoKeypoint { .. }
+            | MeasureError::Axes(_) => Self::NoLesion,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A million hostile calls through the C interface: always a status, outputs untouched on failure, nothing
+//! written outside the block.
+
+#![allow(unsafe_code, reason = "calls the C interface")]
+
+use std::ptr::{null, null_mut};
+
+use recist::bundle::AlignedBytes;
+use recist::ffi::*;
+use recist_tests::toy;
+
+const CALLS: usize = 1_000_000;
+const CANARY: u8 = 0x5A;
+const GUARD: usize = 4096;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % n
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A measurement whose bytes are all the canary but its size.
+fn untouched() -> RecistMeasurement {
+    // SAFETY: the struct is numbers only, for which every bit pattern is valid.
+    let mut out: RecistMeasurement = unsafe { std::mem::transmute([CANARY; size_of::<RecistMeasurement>()]) };
+    out.struct_size = u32::try_from(size_of::<RecistMeasurement>()).unwrap();
+    out
+}
+
+fn bytes_of(out: &RecistMeasurement) -> &[u8] {
+    // SAFETY: the struct is numbers without padding, readable as bytes.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(out).cast(), size_of::<RecistMeasurement>()) }
+}
+
+#[test]
+fn a_million_hostile_calls_end_in_a_status() {
+    let bundle = AlignedBytes::copy_of(&toy::bundle());
+    let (mut bytes, mut alignment) = (0, 0);
+    let bundle = bundle.as_slice();
+    // SAFETY: the bundle and both outputs are valid.
+    let status =
+        unsafe { recist_memory_required(bundle.as_ptr().cast(), bundle.len(), &mut bytes, &mut alignment) };
+    assert_eq!((status, alignment), (0, 64));
+    println!("the toy needs {bytes} bytes");
+    let mut block = vec![CANARY; bytes + 2 * GUARD + alignment];
+    let start = GUARD + block[GUARD..].as_ptr().align_offset(alignment);
+    let memory = block[start..].as_mut_ptr();
+    let mut model = null_mut();
+    // SAFETY: bundle and block are valid and outlive the model.
+    let status =
+        unsafe { recist_open(bundle.as_ptr().cast(), bundle.len(), memory.cast(), bytes, &mut model) };
+    assert_eq!(status, 0);
+
+    let samples = toy::slice_samples();
+    let side = u32::try_from(toy::SIZE).unwrap();
+    let good_slice = RecistSlice {
+        struct_size: u32::try_from(size_of::<RecistSlice>()).unwrap(),
+        width: side,
+        height: side,
+        row_stride: side,
+        hu: samples.as_ptr(),
+        row_spacing_mm: 0.75,
+        column_spacing_mm: 0.5,
+    };
+    let [x0, y0, x1, y1] = toy::area().corners();
+    let good_box = RecistBox { x0, y0, x1, y1 };
+    let numbers =
+        [0.0, -1.0, 1.0, 50.0, 96.0, 1e9, -1e300, f64::MAX, f64::NAN, f64::INFINITY, 5e-324, 34.0, 60.0];
+    let sizes = [0, 1, 2, 95, side - 1, side];
+    let mut outline = [RecistPoint::default(); 64];
+    let mut random = Random(1);
+    let mut seen = [0_usize; 22];
+    for call in 0..CALLS {
+        let (mut slice, mut area, mut out) = (good_slice, good_box, untouched());
+        let mut options = RecistOptions {
+            struct_size: u32::try_from(size_of::<RecistOptions>()).unwrap(),
+            kernel: 0,
+            outline: null_mut(),
+            outline_capacity: 0,
+        };
+        // Now and then a call that measures, to see that the model still does.
+        let hostile = if call % 5000 == 0 { 0 } else { 3 + random.below(3) };
+        let mut fault = None;
+        for _ in 0..hostile {
+            match random.below(16) {
+                0 => slice.width = random.one_of(&sizes),
+                1 => slice.height = random.one_of(&sizes),
+                2 => slice.row_stride = random.one_of(&[0, 1, side - 1]),
+                3 => slice.row_spacing_mm = random.one_of(&numbers),
+                4 => slice.column_spacing_mm = random.one_of(&numbers),
+                5 => area.x0 = random.one_of(&numbers),
+                6 => area.y0 = random.one_of(&numbers),
+                7 => area.x1 = random.one_of(&numbers),
+                8 => area.y1 = random.one_of(&numbers),
+                9 => options.kernel = random.one_of(&[-1, 1, 7, 5, i32::MIN, i32::MAX]),
+                10 => slice.struct_size = random.one_of(&[0, 1, u32::MAX]),
+                11 => out.struct_size = random.one_of(&[0, 8, u32::MAX]),
+                12 => options.struct_size = random.one_of(&[0, 8, u32::MAX]),
+                13 => {
+                    slice.hu = random.one_of(&[null(), samples.as_ptr().cast::<u8>().wrapping_add(1).cast()])
+                }
+                14 => {
+                    options.outline = outline.as_mut_ptr();
+                    options.outline_capacity = random.one_of(&[0, 1, 3, 64]);
+                }
+                _ => fault = Some(random.below(5)),
+            }
+        }
+        let before = bytes_of(&out).to_vec();
+        let mut pointers = (
+            model,
+            std::ptr::from_ref(&slice),
+            std::ptr::from_ref(&area),
+            std::ptr::from_ref(&options),
+            std::ptr::from_mut(&mut out),
+        );
+        match fault {
+            Some(0) => pointers.0 = random.one_of(&[null_mut(), memory.wrapping_add(8).cast()]),
+            Some(1) => pointers.1 = random.one_of(&[null(), pointers.1.wrapping_byte_add(1)]),
+            Some(2) => pointers.2 = random.one_of(&[null(), pointers.2.wrapping_byte_add(1)]),
+            Some(3) => pointers.3 = random.one_of(&[null(), pointers.3.wrapping_byte_add(1)]),
+            Some(_) => pointers.4 = random.one_of(&[null_mut(), pointers.4.wrapping_byte_add(1)]),
+            None => {}
+        }
+        // A dimension that was made larger than the buffer would be a broken promise, not a hostile number.
+        // SAFETY: every pointer is NULL, misaligned (refused before it is used) or valid; sizes were only made
+        // smaller, so the samples are readable.
+        let status = unsafe { recist_measure(pointers.0, pointers.1, pointers.2, pointers.3, pointers.4) };
+        let index = usize::try_from(status).unwrap();
+        seen[index] += 1;
+        assert_ne!(status, Status::Internal as i32, "call {call}");
+        if status != 0 {
+            assert!(bytes_of(&out) == before, "call {call}: status {status} wrote its output");
+        }
+        if hostile == 0 {
+            assert_eq!(status, 0, "call {call}");
+        }
+    }
+    println!("statuses: {seen:?}");
+    assert!(seen.iter().filter(|n| **n > 0).count() >= 12, "{seen:?}");
+    let guards = block[..start].iter().chain(&block[start + bytes..]);
+    assert!(guards.copied().all(|b| b == CANARY), "something was written outside the block");
+    // SAFETY: the model is open.
+    unsafe {
+        recist_close(model);
+        assert_eq!(recist_self_test(model, 0), Status::NotOpen as i32);
+        recist_close(model);
+        recist_close(null_mut());
+    }
+}
+
+#[test]
+fn damaged_bundles_and_small_blocks_are_refused() {
+    let whole = toy::bundle();
+    let mut memory = vec![0_u8; 4 << 20];
+    let start = memory.as_ptr().align_offset(64);
+    let memory = memory[start..].as_mut_ptr();
+    let mut random = Random(2);
+    let open = |bytes: &[u8], at: usize, room: usize, model: &mut *mut RecistModel| {
+        // SAFETY: the bytes and the block are valid; the model is closed before they go.
+        let status = unsafe {
+            recist_open(bytes.as_ptr().cast(), bytes.len(), memory.wrapping_add(at).cast(), room, model)
+        };
+        // SAFETY: NULL or open.
+        unsafe { recist_close(*model) };
+        status
+    };
+    let aligned = AlignedBytes::copy_of(&whole);
+    let mut model = null_mut();
+    assert_eq!(open(aligned.as_slice(), 0, 3 << 20, &mut model), 0);
+    model = null_mut();
+    assert_eq!(open(aligned.as_slice(), 0, 1000, &mut model), Status::Memory as i32);
+    assert_eq!(open(aligned.as_slice(), 8, 3 << 20, &mut model), Status::Misaligned as i32);
+    assert_eq!(open(&aligned.as_slice()[1..], 0, 3 << 20, &mut model), Status::Misaligned as i32);
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        let at = random.below(bytes.len());
+        bytes[at] ^= 1 << random.below(8);
+        let aligned = AlignedBytes::copy_of(&bytes);
+        assert_ne!(open(aligned.as_slice(), 0, 3 << 20, &mut model), 0, "byte {at}");
+        let aligned = AlignedBytes::copy_of(&whole[..at]);
+        assert_ne!(open(aligned.as_slice(), 0, 3 << 20, &mut model), 0, "{at} bytes");
+        assert!(model.is_null(), "a failed open writes no model");
+    }
+}
+
+#[test]
+fn one_model_on_two_threads_is_refused_and_two_models_are_not() {
+    let bundle = AlignedBytes::copy_of(&toy::bundle());
+    let bundle = bundle.as_slice();
+    let samples = toy::slice_samples();
+    let open = |memory: &mut Vec<u8>| {
+        memory.resize(4 << 20, 0);
+        let start = memory.as_ptr().align_offset(64);
+        let mut model = null_mut();
+        // SAFETY: bundle and block are valid and outlive the model.
+        let status = unsafe {
+            let block = memory[start..].as_mut_ptr().cast();
+            recist_open(bundle.as_ptr().cast(), bundle.len(), block, 3 << 20, &mut model)
+        };
+        assert_eq!(status, 0);
+        model.addr()
+    };
+    let measure = |model: usize| {
+        let side = u32::try_from(toy::SIZE).unwrap();
+        let slice = RecistSlice {
+            struct_size: u32::try_from(size_of::<RecistSlice>()).unwrap(),
+            width: side,
+            height: side,
+            row_stride: side,
+            hu: samples.as_ptr(),
+            row_spacing_mm: 0.75,
+            column_spacing_mm: 0.5,
+        };
+        let [x0, y0, x1, y1] = toy::area().corners();
+        let (area, mut out) = (RecistBox { x0, y0, x1, y1 }, untouched());
+        let model = std::ptr::with_exposed_provenance_mut(model);
+        // SAFETY: all pointers are valid.
+        let status = unsafe { recist_measure(model, &slice, &area, null(), &mut out) };
+        (status, out.long_mm.to_bits())
+    };
+    let (mut first, mut second) = (vec![], vec![]);
+    let models = [open(&mut first), open(&mut second)];
+    let want = measure(models[0]).1;
+    for (a, b) in [(models[0], models[0]), (models[0], models[1])] {
+        let mut busy = 0;
+        std::thread::scope(|scope| {
+            let threads =
+                [a, b].map(|model| scope.spawn(move || (0..300).map(|_| measure(model)).collect::<Vec<_>>()));
+            for (status, bits) in threads.into_iter().flat_map(|t| t.join().unwrap()) {
+                assert!(status == 0 && bits == want || status == Status::Busy as i32, "{status}");
+                busy += usize::from(status != 0);
+            }
+        });
+        println!("{busy} of 600 calls met another");
+        assert!(a == b || busy == 0, "two models share nothing");
+    }
+}
