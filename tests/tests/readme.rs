@@ -8,6 +8,17 @@ fn repository() -> &'static Path {
 }
 
 #[test]
+fn the_summary_command_prints_the_presets_totals() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let command = readme.lines().find(|l| l.contains("-- summary edge")).unwrap().trim();
+    let arguments: Vec<_> = command.split(' ').skip(1).collect();
+    let output = Command::new(env!("CARGO")).args(&arguments).current_dir(repository()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("706") && text.contains("636"), "parameters of the README: {text}");
+}
+
+#[test]
 fn the_sample_command_measures_the_phantoms_known_axes() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let command = readme.lines().find(|l| l.contains("--example measure_sample")).unwrap().trim();
