@@ -51,8 +51,7 @@ fn residual_pyramid(random: &mut Random) -> Network {
         let width = 64 << stage;
         for module in 0..modules {
             let stride = if module == 0 && stage > 0 { 2 } else { 1 };
-            let skip =
-                if module == 0 { b.convolution(x, 4 * width, [1, stride, 0], false, None) } else { x };
+            let skip = if module == 0 { b.convolution(x, 4 * width, [1, stride, 0], false, None) } else { x };
             let y = b.convolution(x, width, [1, 1, 0], true, None);
             let y = b.convolution(y, width, [3, stride, 1], true, None);
             x = b.convolution(y, 4 * width, [1, 1, 0], true, Some(skip));
@@ -77,7 +76,6 @@ fn run(bencher: Bencher<'_, '_>, network: &Network, kernel: Kernel) {
     let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
     let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    println!("{} bytes of workspace", plan.workspace_bytes());
     bencher.counter(ItemsCount::new(multiply_accumulates(network))).bench_local(|| {
         plan.run(&mut workspace, &inputs, &mut outputs, kernel).unwrap();
     });

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::LARGEST;
-use super::kernels::{Convolve, Kernel, Memory, Residue, Rounding};
+use super::kernels::{Addition, Convolve, Kernel, Memory, Residue, Rounding};
 use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
 
 /// Runs the parts of a convolution: calls the function with every number below the first argument, in any
@@ -158,18 +158,20 @@ impl Plan<'_> {
             kind::MAXIMUM_POOL => pool_maximum(memory, step, input, output),
             kind::AVERAGE_POOL => pool_average(memory, step, input, output),
             kind::ADD => {
-                let first = input.residue(0, step.factor);
                 let second = second.expect("validated: an addition has two inputs");
-                let second = second.residue(step.upsampled, step.second_factor);
-                let rounding = output.rounding(step.relu == 1);
-                each_pixel(output, |y, x| {
-                    let pixel = |at: usize| memory.slice(at, output.pixel_bytes as usize);
-                    let (a, b) = (pixel(first.pixel(y, x)), pixel(second.pixel(y, x)));
-                    let sums = memory.slice_mut(output.at(y, x), output.pixel_bytes as usize);
-                    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-                        *sum = rounding.apply(first.value(*a) + second.value(*b));
-                    }
-                });
+                let job = Addition {
+                    addends: [
+                        input.residue(0, step.factor),
+                        second.residue(step.upsampled, step.second_factor),
+                    ],
+                    output: output.pixel(0, 0),
+                    output_row: output.row_bytes(),
+                    channels: output.pixel_bytes as usize,
+                    height: output.height as usize,
+                    width: output.width as usize,
+                    rounding: output.rounding(step.relu == 1),
+                };
+                kernel.add(memory, &job);
             }
             _ => each_pixel(output, |y, x| {
                 let channels = output.pixel_bytes as usize;
@@ -276,25 +278,31 @@ impl TensorRecord {
     }
 
     fn quantise(&self, memory: Memory, values: &[f32]) {
-        let rounding = self.rounding(false);
-        let inverse = 1.0 / self.scale;
-        let plane = (self.height * self.width) as usize;
-        for (i, pixel) in (0..plane).map(|i| (i, self.at(i / self.width as usize, i % self.width as usize))) {
-            for c in 0..self.pixel_bytes as usize {
-                let value = if c < self.channels as usize { values[c * plane + i] } else { 0.0 };
-                memory.set(pixel + c, rounding.apply(value * inverse));
+        let (rounding, inverse) = (self.rounding(false), 1.0 / self.scale);
+        let (width, channels) = (self.width as usize, self.pixel_bytes as usize);
+        #[allow(clippy::cast_possible_truncation, reason = "validated to be at most 127")]
+        let zero = self.zero_point as u8;
+        for y in 0..self.height as usize {
+            let row = memory.slice_mut(self.at(y, 0), width * channels);
+            if self.channels as usize != channels {
+                row.fill(zero);
+            }
+            for (c, plane) in values.chunks_exact(self.height as usize * width).enumerate() {
+                let pixels = row[c..].iter_mut().step_by(channels);
+                pixels.zip(&plane[y * width..][..width]).for_each(|(q, x)| *q = rounding.apply(x * inverse));
             }
         }
         self.fill_halo(memory);
     }
 
     fn dequantise(&self, memory: Memory, values: &mut [f32]) {
-        let plane = (self.height * self.width) as usize;
-        let zero = self.zero_point as i32;
-        for (i, value) in values.iter_mut().enumerate() {
-            let (c, i) = (i / plane, i % plane);
-            let q = memory.get(self.at(i / self.width as usize, i % self.width as usize) + c);
-            *value = (i32::from(q) - zero) as f32 * self.scale;
+        let (width, channels, zero) =
+            (self.width as usize, self.pixel_bytes as usize, self.zero_point as i32);
+        for (c, plane) in values.chunks_exact_mut(self.height as usize * width).enumerate() {
+            for (y, row) in plane.chunks_exact_mut(width).enumerate() {
+                let pixels = memory.slice(self.at(y, 0), width * channels)[c..].iter().step_by(channels);
+                row.iter_mut().zip(pixels).for_each(|(x, q)| *x = (i32::from(*q) - zero) as f32 * self.scale);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ macro_rules! unrolled {
     };
 }
 
+mod addition;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -25,6 +26,7 @@ use core::fmt;
 use core::ops::Range;
 use core::str::FromStr;
 
+pub(super) use addition::Addition;
 pub(super) use memory::Memory;
 
 /// A way to compute convolutions; all of them give the same bits.
@@ -173,10 +175,12 @@ pub(super) struct Residue {
 }
 
 impl Residue {
+    #[inline(always)]
     pub(super) fn pixel(&self, y: usize, x: usize) -> usize {
         self.origin + (y >> self.shift) * self.row + (x >> self.shift) * self.pixel
     }
 
+    #[inline(always)]
     pub(super) fn value(&self, q: u8) -> f32 {
         (i32::from(q) - self.zero) as f32 * self.factor
     }
@@ -196,6 +200,7 @@ impl Rounding {
         Self { low: low as f32, high: (127 - zero) as f32, zero }
     }
 
+    #[inline(always)]
     pub(super) fn apply(self, value: f32) -> u8 {
         // Adding 1.5 * 2^23 rounds a small number half to even and leaves it in the sum's low bits;
         // comparisons take NaN to low.

@@ -1,0 +1,57 @@
+//! The addition of two tensors: plain code, compiled once for each vector width.
+
+use super::{Kernel, Memory, Residue, Rounding};
+
+/// One addition over the workspace; lengths and positions in bytes.
+pub(in crate::engine) struct Addition {
+    pub(in crate::engine) addends: [Residue; 2],
+    /// Where output pixel (0, 0) begins.
+    pub(in crate::engine) output: usize,
+    /// From one output row to the next.
+    pub(in crate::engine) output_row: usize,
+    /// Bytes of a pixel.
+    pub(in crate::engine) channels: usize,
+    pub(in crate::engine) height: usize,
+    pub(in crate::engine) width: usize,
+    pub(in crate::engine) rounding: Rounding,
+}
+
+impl Kernel {
+    /// Computes an addition. The caller has checked that the kernel runs here.
+    pub(in crate::engine) fn add(self, memory: Memory<'_>, job: &Addition) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: Plan::run refuses kernels that do not run here.
+            Self::Avx512Vnni => unsafe { avx512(memory, job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::AvxVnni | Self::Avx2 => unsafe { avx2(memory, job) },
+            _ => plain(memory, job),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn avx512(memory: Memory<'_>, job: &Addition) {
+    plain(memory, job);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2(memory: Memory<'_>, job: &Addition) {
+    plain(memory, job);
+}
+
+#[inline(always)]
+fn plain(memory: Memory<'_>, job: &Addition) {
+    let [first, second] = job.addends;
+    for (y, x) in (0..job.height).flat_map(|y| (0..job.width).map(move |x| (y, x))) {
+        let a = memory.slice(first.pixel(y, x), job.channels);
+        let b = memory.slice(second.pixel(y, x), job.channels);
+        let sums = memory.slice_mut(job.output + y * job.output_row + x * job.channels, job.channels);
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum = job.rounding.apply(first.value(*a) + second.value(*b));
+        }
+    }
+}
