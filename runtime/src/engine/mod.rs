@@ -49,7 +49,7 @@ mod validate;
 
 pub use executor::{RunError, Split};
 pub use kernels::{Kernel, KernelError};
-pub use network::{Convolution, Network, Operator, Residual, Shape, Tensor, TensorId};
+pub use network::{Convolution, Network, Operator, Shape, Tensor, TensorId};
 pub use plan::{Plan, PlanError, Port};
 pub use planner::{CompileError, compile};
 

@@ -103,17 +103,10 @@ pub struct Convolution {
     pub weight_scales: Vec<f32>,
     /// Biases in units of input scale times weight scale.
     pub bias: Vec<i32>,
-    /// What is added before the result is rounded.
-    pub residual: Option<Residual>,
+    /// A tensor of the output's shape that is added before the result is rounded.
+    pub residual: Option<TensorId>,
     /// Whether negative results become 0.
     pub relu: bool,
-}
-
-/// A tensor of the output's shape that is added to a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Residual {
-    /// What is added.
-    pub tensor: TensorId,
 }
 
 impl Operator {
@@ -132,7 +125,7 @@ impl Operator {
     /// The tensors that the operator reads.
     pub fn inputs(&self) -> impl Iterator<Item = TensorId> {
         let (first, second) = match self {
-            Self::Convolution(c) => (c.input, c.residual.map(|r| r.tensor)),
+            Self::Convolution(c) => (c.input, c.residual),
             Self::MaximumPool { input, .. }
             | Self::AveragePool { input, .. }
             | Self::Upsample { input, .. } => (*input, None),

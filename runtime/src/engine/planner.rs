@@ -148,7 +148,7 @@ fn layout(
                 halo[c.input.0] = c.padding.max(halo[c.input.0]);
                 narrow[c.input.0] &= c.kernel <= 32;
                 if let Some(residual) = c.residual {
-                    narrow[source(residual.tensor, fused).0.0] = false;
+                    narrow[source(residual, fused).0.0] = false;
                 }
             }
             Operator::MaximumPool { input, padding, .. } => {
@@ -249,7 +249,7 @@ fn step(
             (record.kernel, record.stride) = (word(c.kernel), word(c.stride));
             (record.padding, record.relu) = (word(c.padding), u32::from(c.relu));
             if let Some(residual) = c.residual {
-                add(&mut record, residual.tensor);
+                add(&mut record, residual);
             }
             weights(c, tensor(c.input), out, &tensors[c.input.0], &tensors[c.output.0], &mut record, blob)?;
         }

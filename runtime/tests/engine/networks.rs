@@ -1,6 +1,6 @@
 //! Random networks.
 
-use recist::engine::{Convolution, Network, Operator, Residual, Shape, Tensor, TensorId};
+use recist::engine::{Convolution, Network, Operator, Shape, Tensor, TensorId};
 
 use crate::Random;
 
@@ -55,7 +55,6 @@ impl<'r> Builder<'r> {
         let zero_point =
             if relu { self.random.one_of(&[0, 0, 0, 9]) } else { self.random.one_of(&[0, 64, 63, 127]) };
         let output = self.tensor(shape, scale, zero_point);
-        let residual = residual.map(|tensor| Residual { tensor });
         self.network.operators.push(Operator::Convolution(Convolution {
             input,
             output,

@@ -69,8 +69,8 @@ fn compute(network: &Network, operator: &Operator, values: &[Values]) -> Values 
                 let scale = network.tensors[conv.input.0].scale * conv.weight_scales[c] / out.scale;
                 let mut r = sum as f32 * scale;
                 if let Some(residual) = conv.residual {
-                    let p = at(residual.tensor, c, row, column).unwrap() - zero(residual.tensor);
-                    r += p as f32 * ratio(residual.tensor);
+                    let p = at(residual, c, row, column).unwrap() - zero(residual);
+                    r += p as f32 * ratio(residual);
                 }
                 requantise(r, out, conv.relu)
             }
