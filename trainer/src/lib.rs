@@ -1,6 +1,7 @@
 //! The trainer: from a folder of CT images to a quantised model that the runtime opens.
 
 pub mod autodiff;
+pub mod data;
 pub mod graph;
 pub mod network;
 pub mod weights;

@@ -1,5 +1,6 @@
 //! The subcommands: one file each, with its arguments and what it does with them.
 
+mod prepare;
 mod summary;
 
 use std::error::Error;
@@ -14,12 +15,14 @@ pub(crate) trait Run {
 #[derive(argh::FromArgs)]
 #[argh(subcommand)]
 pub(crate) enum Command {
+    Prepare(prepare::Prepare),
     Summary(summary::Summary),
 }
 
 impl Run for Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         match self {
+            Self::Prepare(command) => command.run(),
             Self::Summary(command) => command.run(),
         }
     }

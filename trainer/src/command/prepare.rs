@@ -1,0 +1,164 @@
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use recist::image::CtFile;
+use recist_trainer::data::{self, Backgrounds, Candidate, Pack, PackWriter, Problems, Split};
+
+use super::Run;
+
+/// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
+/// run goes on where it stopped when it is started again with the same arguments.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "prepare")]
+pub(crate) struct Prepare {
+    /// folder of DeepLesion in its official layout: DL_info.csv and Images_png
+    #[argh(option)]
+    deeplesion: Option<PathBuf>,
+    /// table of endpoints (CSV); its images lie in --images
+    #[argh(option)]
+    table: Option<PathBuf>,
+    /// folder of the table's images
+    #[argh(option)]
+    images: Option<PathBuf>,
+    /// number of phantoms to generate
+    #[argh(option)]
+    phantoms: Option<u64>,
+    /// seed of the phantoms (0)
+    #[argh(option, default = "0")]
+    seed: u64,
+    /// folder of DICOM slices and their recist.csv: phantoms are put into their soft tissue
+    #[argh(option)]
+    backgrounds: Option<PathBuf>,
+    /// stop if more than this share of the rows is bad (0.01)
+    #[argh(option, default = "0.01")]
+    bad_share: f64,
+    /// the packed file to write
+    #[argh(option)]
+    out: PathBuf,
+}
+
+enum Source {
+    Files { candidates: Vec<Candidate>, problems: Problems, description: String },
+    Phantoms { count: u64, description: String },
+}
+
+impl Run for Prepare {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let started = Instant::now();
+        match self.source()? {
+            Source::Phantoms { count, description } => self.pack_phantoms(count, &description)?,
+            Source::Files { candidates, problems, description } => {
+                self.pack_files(&candidates, problems, &description)?;
+            }
+        }
+        let pack = Pack::open(&self.out)?;
+        for split in Split::ALL {
+            let lesions =
+                || pack.iter().filter(|(lesion, _)| lesion.split == split).map(|(lesion, _)| lesion);
+            let patients: std::collections::HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
+            println!("{split}: {} slices of {} patients", lesions().count(), patients.len());
+        }
+        println!(
+            "{}: {} bytes, SHA-256 {}",
+            self.out.display(),
+            std::fs::metadata(&self.out)?.len(),
+            pack.digest()
+        );
+        let memory = peak_memory().map(|mib| format!(", at most {mib} MiB of memory")).unwrap_or_default();
+        println!("{:.1} s{memory}", started.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+impl Prepare {
+    fn source(&self) -> Result<Source, Box<dyn Error>> {
+        let mut problems = Problems::default();
+        let (candidates, description) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
+            (Some(folder), None, None, None) => {
+                (data::deeplesion(folder, &mut problems)?, format!("DeepLesion {}", folder.display()))
+            }
+            (None, Some(table), Some(images), None) => (
+                data::endpoint_table(table, images, &mut problems)?,
+                format!("table {} {}", table.display(), images.display()),
+            ),
+            (None, None, None, Some(count)) => {
+                let folder = self.backgrounds.as_deref().map(Path::display).map(|d| d.to_string());
+                let description = format!("phantoms {count} {} {}", self.seed, folder.unwrap_or_default());
+                return Ok(Source::Phantoms { count, description });
+            }
+            _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
+        };
+        problems.check(self.bad_share).inspect_err(|_| report(&problems))?;
+        Ok(Source::Files { candidates, problems, description })
+    }
+
+    fn pack_files(
+        &self,
+        candidates: &[Candidate],
+        mut problems: Problems,
+        description: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        // What was cut before an interruption is known by name: of a candidate that failed nothing is kept.
+        let mut writer = PackWriter::open(&self.out, description)?;
+        let packed: std::collections::HashSet<String> = writer.names().map(str::to_owned).collect();
+        let progress = bar(candidates.len() as u64);
+        let mut image: Option<(&Path, Result<CtFile, String>)> = None;
+        for candidate in candidates {
+            progress.inc(1);
+            if packed.contains(&candidate.name) {
+                continue;
+            }
+            if image.as_ref().is_none_or(|(path, _)| *path != candidate.path) {
+                let read = CtFile::read(&candidate.path, None).map_err(|error| error.to_string());
+                image = Some((&candidate.path, read));
+            }
+            let Some((_, read)) = &image else { continue };
+            match read.as_ref().map_err(Clone::clone).and_then(|image| data::cut(candidate, image)) {
+                Ok((lesion, side, samples)) => writer.append(lesion, side, &samples)?,
+                Err(reason) => problems.note(candidate.path.display(), reason),
+            }
+        }
+        progress.finish();
+        report(&problems);
+        problems.check(self.bad_share)?;
+        writer.finish()?;
+        Ok(())
+    }
+
+    fn pack_phantoms(&self, count: u64, description: &str) -> Result<(), Box<dyn Error>> {
+        let backgrounds = self.backgrounds.as_deref().map(Backgrounds::read).transpose()?;
+        let mut writer = PackWriter::open(&self.out, description)?;
+        let progress = bar(count);
+        for index in writer.len() as u64..count {
+            let phantom = data::phantom(self.seed, index, backgrounds.as_ref());
+            writer.append(phantom.lesion, phantom.side, &phantom.samples)?;
+            progress.set_position(index + 1);
+        }
+        progress.finish();
+        writer.finish()?;
+        Ok(())
+    }
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}, {per_sec}, {eta} left");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn report(problems: &Problems) {
+    for problem in &problems.list {
+        eprintln!("left out: {problem}");
+    }
+    if !problems.list.is_empty() {
+        eprintln!("{} of {} rows left out", problems.list.len(), problems.rows);
+    }
+}
+
+/// The most memory this process has held, in MiB, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+}

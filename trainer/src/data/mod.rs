@@ -1,0 +1,24 @@
+//! Lesions for training: where they come from, the packed file that holds them, and what a training step
+//! makes of one.
+
+mod augmentation;
+mod cut;
+mod deeplesion;
+mod endpoint_table;
+mod lesion;
+mod pack;
+mod phantom;
+mod problems;
+mod random;
+mod targets;
+
+pub use augmentation::{Augmentation, Sample, augment};
+pub use cut::{Candidate, cut};
+pub use deeplesion::deeplesion;
+pub use endpoint_table::endpoint_table;
+pub use lesion::{Lesion, Origin, Split};
+pub use pack::{Depth, Pack, PackError, PackWriter, Pixels};
+pub use phantom::{Backgrounds, Phantom, phantom};
+pub use problems::{Problem, Problems, TooManyProblems};
+pub use random::{Random, keyed};
+pub use targets::{HEATMAP_SIGMA, Targets, ellipse_mask, gaussian_heatmaps};

@@ -1,0 +1,105 @@
+//! The packed file: every lesion's patch at its native resolution, and what is known of it, in one file.
+//!
+//! Little endian. `RECISTPK`, the version (u32) and four zero bytes; the patches one after the other, each
+//! square, row by row, u8 or i16; the index as JSON; then a footer of 40 bytes: the index's offset (u64) and
+//! the SHA-256 of every byte before the hash.
+
+mod read;
+mod write;
+
+pub use read::{Pack, Pixels};
+pub use write::PackWriter;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Lesion;
+
+const MAGIC: &[u8; 8] = b"RECISTPK";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+const FOOTER_BYTES: usize = 8 + HASH_BYTES;
+
+/// How a patch's samples are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depth {
+    /// Grey values from 0 to 255, one byte each.
+    U8,
+    /// Hounsfield units, two bytes each.
+    I16,
+}
+
+/// What the index says of one patch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    lesion: Lesion,
+    side: usize,
+    depth: Depth,
+    offset: usize,
+}
+
+/// Why a pack cannot be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The file cannot be read or written.
+    File(PathBuf, io::Error),
+    /// It does not begin as a pack does.
+    NotAPack(PathBuf),
+    /// It is a pack of another version.
+    Version(PathBuf, u32),
+    /// It ends before its footer, or its index lies outside it.
+    CutShort(PathBuf, usize),
+    /// Its bytes are not those that were written.
+    Damaged(PathBuf),
+    /// Its index is intact and says what cannot be.
+    Index(PathBuf, String),
+}
+
+impl Depth {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::I16 => 2,
+        }
+    }
+}
+
+fn header() -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> PackError + '_ {
+    move |error| PackError::File(path.to_owned(), error)
+}
+
+impl fmt::Display for PackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NotAPack(path) => write!(f, "{} is not a pack of lesions", path.display()),
+            Self::Version(path, version) => {
+                write!(f, "{} is a pack of version {version}; this program reads {VERSION}", path.display())
+            }
+            Self::CutShort(path, bytes) => {
+                write!(f, "{} is cut short: a pack does not end at byte {bytes}", path.display())
+            }
+            Self::Damaged(path) => write!(f, "{} is damaged: its checksum does not hold", path.display()),
+            Self::Index(path, reason) => write!(f, "{}: its index is wrong: {reason}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for PackError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+#![allow(
+    unsafe_code,
+    reason = "a memory map is a slice of a file, which the system cannot keep from changing"
+)]
+
+use std::fs::File;
+use std::path::Path;
+
+use memmap2::Mmap;
+use recist::image::{CtSlice, Samples, SliceError};
+use sha2::{Digest, Sha256};
+
+use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at};
+use crate::data::Lesion;
+
+/// A pack, mapped into memory and checked.
+#[derive(Debug)]
+pub struct Pack {
+    map: Mmap,
+    entries: Vec<Entry>,
+    digest: String,
+}
+
+/// One lesion's patch.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixels<'a> {
+    bytes: &'a [u8],
+    /// Rows and columns.
+    pub side: usize,
+    /// How a sample is stored.
+    pub depth: Depth,
+}
+
+impl Pack {
+    /// Maps the pack at `path` and checks it from the first byte to the last.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no pack, is of another version, cut short or damaged.
+    pub fn open(path: &Path) -> Result<Self, PackError> {
+        let file = File::open(path).map_err(at(path))?;
+        // SAFETY: the bytes are read as plain integers, for which every value is valid; every offset is checked
+        // against the map's length, which cannot change. A program that writes to the pack while it is mapped
+        // changes grey values; one that shortens it ends this process. Packs are renamed into place when
+        // they are whole and never written again.
+        let map = unsafe { Mmap::map(&file) }.map_err(at(path))?;
+        let named = |error: fn(std::path::PathBuf) -> PackError| error(path.to_owned());
+        if !map.starts_with(MAGIC) {
+            return Err(named(PackError::NotAPack));
+        }
+        if map.len() < HEADER_BYTES + FOOTER_BYTES {
+            return Err(PackError::CutShort(path.to_owned(), map.len()));
+        }
+        let version = u32::from_le_bytes([map[8], map[9], map[10], map[11]]);
+        if version != VERSION {
+            return Err(PackError::Version(path.to_owned(), version));
+        }
+        let (content, hash) = map.split_at(map.len() - HASH_BYTES);
+        let (content, footer) = content.split_at(content.len() - 8);
+        let offset = footer.iter().rev().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+        let Some(offset) =
+            usize::try_from(offset).ok().filter(|o| (HEADER_BYTES..=content.len()).contains(o))
+        else {
+            return Err(PackError::CutShort(path.to_owned(), map.len()));
+        };
+        if Sha256::digest(&map[..map.len() - HASH_BYTES]).as_slice() != hash {
+            return Err(named(PackError::Damaged));
+        }
+        let digest = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let entries: Vec<Entry> = serde_json::from_slice(&content[offset..])
+            .map_err(|error| PackError::Index(path.to_owned(), error.to_string()))?;
+        for entry in &entries {
+            check(entry, offset).map_err(|reason| {
+                PackError::Index(path.to_owned(), format!("{}: {reason}", entry.lesion.name))
+            })?;
+        }
+        Ok(Self { map, entries, digest })
+    }
+
+    /// How many lesions are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The SHA-256 that its footer holds, in hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// All lesions with their patches, in the order in which they were packed.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Lesion, Pixels<'_>)> + '_ {
+        self.entries.iter().map(|entry| (&entry.lesion, self.pixels(entry)))
+    }
+
+    /// The lesion at `index` and its patch.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Pack::len`].
+    #[must_use]
+    pub fn get(&self, index: usize) -> (&Lesion, Pixels<'_>) {
+        let entry = &self.entries[index];
+        (&entry.lesion, self.pixels(entry))
+    }
+
+    fn pixels(&self, entry: &Entry) -> Pixels<'_> {
+        let bytes = entry.side * entry.side * entry.depth.bytes();
+        Pixels { bytes: &self.map[entry.offset..entry.offset + bytes], side: entry.side, depth: entry.depth }
+    }
+}
+
+impl Pixels<'_> {
+    /// Puts the samples, row by row, into `target`: grey values, or Hounsfield units.
+    pub fn read(self, target: &mut Vec<f32>) {
+        target.clear();
+        match self.depth {
+            Depth::U8 => target.extend(self.bytes.iter().map(|&v| f32::from(v))),
+            Depth::I16 => {
+                let samples = self.bytes.chunks_exact(2);
+                target.extend(samples.map(|v| f32::from(i16::from_le_bytes([v[0], v[1]]))));
+            }
+        }
+    }
+
+    /// Lends the patch, as [`Pixels::read`] put it into `samples`, as the runtime takes a slice.
+    ///
+    /// # Errors
+    /// If `samples` are fewer than this patch's.
+    pub fn slice<'a>(self, lesion: &Lesion, samples: &'a [f32]) -> Result<CtSlice<'a>, SliceError> {
+        CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, lesion.spacing().ok())
+    }
+}
+
+fn check(entry: &Entry, end: usize) -> Result<(), String> {
+    if !(4..=8192).contains(&entry.side) {
+        return Err(format!("a patch of {} pixels a side", entry.side));
+    }
+    let bytes = entry.side * entry.side * entry.depth.bytes();
+    if entry.offset < HEADER_BYTES || entry.offset.checked_add(bytes).is_none_or(|last| last > end) {
+        return Err(format!("its patch at byte {} lies outside the file", entry.offset));
+    }
+    if entry.lesion.readers.is_empty() {
+        return Err("no reader".into());
+    }
+    entry.lesion.spacing().map_err(|error| error.to_string())?;
+    entry.lesion.keypoints().try_for_each(|keypoints| crate::data::lesion::check_keypoints(&keypoints))
+}

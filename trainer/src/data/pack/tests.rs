@@ -1,0 +1,102 @@
+use super::*;
+use crate::data::{Origin, Split};
+
+fn lesion(name: &str) -> Lesion {
+    Lesion {
+        name: name.into(),
+        patient: "patient".into(),
+        lesion: "patient/1".into(),
+        split: Split::Train,
+        origin: Origin::Real,
+        organ: None,
+        spacing_mm: [0.7, 0.8],
+        largest: true,
+        readers: vec![[[1.0, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]],
+        patch_origin: [-3, 12],
+    }
+}
+
+fn patches() -> [(Lesion, Vec<f32>); 2] {
+    let bytes = (0..64).map(|i| (i * 4) as f32).collect();
+    let hu = (0..64).map(|i| (i * 40 - 1024) as f32).collect();
+    [(lesion("bytes"), bytes), (lesion("hu"), hu)]
+}
+
+fn write(path: &Path) {
+    let mut writer = PackWriter::open(path, "test").unwrap();
+    for (lesion, samples) in patches() {
+        writer.append(lesion, 8, &samples).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn what_was_packed_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    write(&path);
+    let pack = Pack::open(&path).unwrap();
+    assert_eq!(pack.len(), 2);
+    let mut samples = Vec::new();
+    for ((lesion, pixels), (expected, values)) in pack.iter().zip(patches()) {
+        pixels.read(&mut samples);
+        assert_eq!((lesion, &samples), (&expected, &values));
+    }
+    assert_eq!([0, 1].map(|i| pack.get(i).1.depth), [Depth::U8, Depth::I16]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+}
+
+#[test]
+fn an_interrupted_pack_is_finished_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, resumed) = (folder.path().join("whole.pack"), folder.path().join("resumed.pack"));
+    write(&whole);
+    for (source, kept) in [("test", 1), ("another source", 0)] {
+        let mut writer = PackWriter::open(&resumed, source).unwrap();
+        for (lesion, samples) in patches().into_iter().take(1).skip(writer.len()) {
+            writer.append(lesion, 8, &samples).unwrap();
+        }
+        drop(writer);
+        // A crash in the middle of the second patch.
+        let partial = folder.path().join("resumed.pack.partial");
+        let mut bytes = std::fs::read(&partial).unwrap();
+        bytes.extend([1, 2, 3]);
+        std::fs::write(&partial, bytes).unwrap();
+        let mut writer = PackWriter::open(&resumed, "test").unwrap();
+        assert_eq!(writer.len(), kept, "{source}");
+        for (lesion, samples) in patches().into_iter().skip(kept) {
+            writer.append(lesion, 8, &samples).unwrap();
+        }
+        writer.finish().unwrap();
+        assert_eq!(std::fs::read(&whole).unwrap(), std::fs::read(&resumed).unwrap());
+    }
+}
+
+#[test]
+fn a_pack_that_is_damaged_of_another_version_or_cut_short_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    write(&path);
+    let good = std::fs::read(&path).unwrap();
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        Pack::open(&path).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(changed(&|_| ()), Ok(()), "the control");
+    assert!(changed(&|bytes| bytes[0] ^= 1).unwrap_err().contains("is not a pack"));
+    assert!(changed(&|bytes| bytes[8] = 2).unwrap_err().contains("version 2"));
+    for place in (16..good.len()).step_by(7) {
+        let error = changed(&|bytes| bytes[place] ^= 4).unwrap_err();
+        assert!(error.contains("is damaged") || error.contains("is cut short"), "byte {place}: {error}");
+    }
+    for length in [0, 5, 16, 50, 100, good.len() - 1] {
+        let error = changed(&|bytes| bytes.truncate(length)).unwrap_err();
+        assert!(
+            ["cut short", "damaged", "not a pack"].iter().any(|word| error.contains(word)),
+            "{length} bytes: {error}"
+        );
+        assert!(error.contains("lesions.pack"), "{error}");
+    }
+}

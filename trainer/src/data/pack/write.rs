@@ -1,0 +1,160 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Depth, Entry, HEADER_BYTES, PackError, at, header};
+use crate::data::Lesion;
+
+/// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
+///
+/// Beside the partial file lies its journal: the source's description, then one line per patch. A writer
+/// that is opened again with the same description goes on behind the last patch that is whole in both.
+#[derive(Debug)]
+pub struct PackWriter {
+    path: PathBuf,
+    pixels: BufWriter<File>,
+    journal: BufWriter<File>,
+    entries: Vec<Entry>,
+    offset: usize,
+}
+
+impl PackWriter {
+    /// Starts the pack at `path`, or goes on with one that was interrupted. `source` says in one line what is
+    /// packed and how.
+    ///
+    /// # Errors
+    /// If the partial files cannot be read or written.
+    pub fn open(path: &Path, source: &str) -> Result<Self, PackError> {
+        let (partial, journal_path) = partial_paths(path);
+        let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
+        let offset = entries.last().map_or(HEADER_BYTES, |e| e.offset + e.side * e.side * e.depth.bytes());
+
+        let mut pixels = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&partial)
+            .map_err(at(&partial))?;
+        if entries.is_empty() {
+            pixels.write_all(&header()).map_err(at(&partial))?;
+        }
+        pixels.set_len(offset as u64).map_err(at(&partial))?;
+        std::io::Seek::seek(&mut pixels, std::io::SeekFrom::End(0)).map_err(at(&partial))?;
+
+        let mut journal = BufWriter::new(File::create(&journal_path).map_err(at(&journal_path))?);
+        writeln!(journal, "{source}").map_err(at(&journal_path))?;
+        let mut writer = Self {
+            path: path.to_owned(),
+            pixels: BufWriter::new(pixels),
+            journal,
+            entries: Vec::new(),
+            offset,
+        };
+        for entry in entries {
+            writer.list(entry)?;
+        }
+        Ok(writer)
+    }
+
+    /// How many patches are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The names of the lesions in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.lesion.name.as_str())
+    }
+
+    /// Whether nothing is in it yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Appends a lesion with its square patch of samples: bytes where they are grey values from 0 to 255,
+    /// else rounded and limited to 16 bits.
+    ///
+    /// # Errors
+    /// If the partial files cannot be written.
+    ///
+    /// # Panics
+    /// If the samples do not fill a square of `side`.
+    pub fn append(&mut self, lesion: Lesion, side: usize, samples: &[f32]) -> Result<(), PackError> {
+        assert_eq!(samples.len(), side * side, "the patch is square");
+        let is_byte = |&v: &f32| v.fract() == 0.0 && (0.0..=255.0).contains(&v);
+        let depth = if samples.iter().all(is_byte) { Depth::U8 } else { Depth::I16 };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, or saturating")]
+        let bytes: Vec<u8> = match depth {
+            Depth::U8 => samples.iter().map(|&v| v as u8).collect(),
+            Depth::I16 => samples.iter().flat_map(|&v| (v.round() as i16).to_le_bytes()).collect(),
+        };
+        self.pixels.write_all(&bytes).map_err(at(&self.path))?;
+        let entry = Entry { lesion, side, depth, offset: self.offset };
+        self.offset += bytes.len();
+        self.list(entry)
+    }
+
+    /// Adds the index and the checksum, and gives the pack its name.
+    ///
+    /// # Errors
+    /// If the file cannot be written or renamed.
+    pub fn finish(mut self) -> Result<(), PackError> {
+        let (partial, journal_path) = partial_paths(&self.path);
+        let index = json(&self.path, &self.entries)?;
+        self.pixels.write_all(index.as_bytes()).map_err(at(&partial))?;
+        self.pixels.write_all(&(self.offset as u64).to_le_bytes()).map_err(at(&partial))?;
+        self.pixels.flush().map_err(at(&partial))?;
+
+        let mut hash = Sha256::new();
+        let mut whole = File::open(&partial).map_err(at(&partial))?;
+        let mut block = vec![0; 1 << 20];
+        loop {
+            match whole.read(&mut block).map_err(at(&partial))? {
+                0 => break,
+                read => hash.update(&block[..read]),
+            }
+        }
+        self.pixels.write_all(&hash.finalize()).map_err(at(&partial))?;
+        self.pixels.flush().map_err(at(&partial))?;
+        self.pixels.get_ref().sync_all().map_err(at(&partial))?;
+        fs::rename(&partial, &self.path).map_err(at(&self.path))?;
+        fs::remove_file(&journal_path).map_err(at(&journal_path))
+    }
+
+    fn list(&mut self, entry: Entry) -> Result<(), PackError> {
+        let line = json(&self.path, &entry)?;
+        writeln!(self.journal, "{line}").map_err(at(&self.path))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+}
+
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, PackError> {
+    serde_json::to_string(value).map_err(|error| PackError::Index(path.to_owned(), error.to_string()))
+}
+
+fn partial_paths(path: &Path) -> (PathBuf, PathBuf) {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    (with(".partial"), with(".journal"))
+}
+
+/// The patches that an interrupted writer of the same source left whole.
+fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry>> {
+    let bytes = usize::try_from(fs::metadata(partial).ok()?.len()).ok()?;
+    let mut start = [0; HEADER_BYTES];
+    File::open(partial).ok()?.read_exact(&mut start).ok()?;
+    let mut lines = BufReader::new(File::open(journal).ok()?).lines();
+    if start != header() || lines.next()?.ok()? != source {
+        return None;
+    }
+    let entries = lines.map_while(|line| serde_json::from_str::<Entry>(&line.ok()?).ok());
+    Some(entries.take_while(|e| e.offset + e.side * e.side * e.depth.bytes() <= bytes).collect())
+}
