@@ -2,6 +2,8 @@
 
 pub mod autodiff;
 pub mod data;
+pub mod evaluate;
 pub mod graph;
 pub mod network;
+pub mod train;
 pub mod weights;

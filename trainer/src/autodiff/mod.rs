@@ -30,6 +30,7 @@ mod elementwise;
 mod fake_quantise;
 mod flatten;
 mod gradient;
+mod host;
 mod linear;
 mod max_pool;
 mod module;
@@ -42,10 +43,7 @@ mod walk;
 #[cfg(test)]
 mod whole_network;
 
-use dfdx::{
-    shapes::HasShape,
-    tensor::{NoneTape, Tensor},
-};
+use dfdx::{shapes::HasShape, tensor::Tensor};
 
 pub use affine_grid::{AffineGridKernel, affine_matrix};
 pub use batch_norm::{
@@ -57,9 +55,11 @@ pub use channels::{ChannelsKernel, concatenate_channels, select_channels};
 pub use clip::clip_gradients;
 pub use convolution::{Convolution, ConvolutionKernel, ConvolutionShape, convolution};
 pub use device::{Device, Element, Error, cpu};
+pub use dfdx::tensor::{Cpu, NoneTape};
 pub use elementwise::{Activation, ElementwiseKernel, add, relu};
 pub use fake_quantise::{ActivationRange, FakeQuantiseKernel, fake_quantise, fake_quantise_weight};
 pub use flatten::{FlattenKernel, flatten};
+pub use host::{Recording, StepGradients, backward, download, put_on, seed, take_off, upload};
 pub use linear::{LinearKernel, linear};
 pub use max_pool::{MaxPool, MaxPoolKernel, MaxPoolShape, max_pool};
 pub use module::Module;
@@ -78,7 +78,7 @@ pub type Matrix<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 pub type Vector<E, D, T = NoneTape> = Tensor<(usize,), E, D, T>;
 
 /// The shape of a value that an operator reads in order.
-fn shape_of<E: Element, D: Device<E>>(map: &FeatureMap<E, D>) -> (usize, usize, usize, usize) {
+pub(crate) fn shape_of<E: Element, D: Device<E>>(map: &FeatureMap<E, D>) -> (usize, usize, usize, usize) {
     assert!(map.is_contiguous(), "feature maps are contiguous");
     *map.shape()
 }

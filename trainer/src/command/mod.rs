@@ -2,6 +2,7 @@
 
 mod prepare;
 mod summary;
+mod train;
 
 use std::error::Error;
 
@@ -17,6 +18,7 @@ pub(crate) trait Run {
 pub(crate) enum Command {
     Prepare(prepare::Prepare),
     Summary(summary::Summary),
+    Train(train::Train),
 }
 
 impl Run for Command {
@@ -24,6 +26,7 @@ impl Run for Command {
         match self {
             Self::Prepare(command) => command.run(),
             Self::Summary(command) => command.run(),
+            Self::Train(command) => command.run(),
         }
     }
 }

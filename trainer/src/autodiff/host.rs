@@ -1,0 +1,80 @@
+use dfdx::shapes::{HasShape, Shape};
+use dfdx::tensor::{Gradients, OwnedTape, PutTape, SplitTape, Tape, Tensor};
+use dfdx::tensor_ops::Backward;
+
+use super::{Device, Element, Error, FeatureMap, gradient::give};
+
+/// The operations of one training step, in their order, to be gone through backwards.
+pub type Recording<E, D> = OwnedTape<E, D>;
+
+/// The gradients of one training step by the identity of their tensors.
+pub type StepGradients<E, D> = Gradients<E, D>;
+
+/// Brings values (image, row, column, channel) to the device.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If the values do not fill the shape.
+pub fn upload<E: Element, D: Device<E>>(
+    device: &D,
+    shape: (usize, usize, usize, usize),
+    values: &[f32],
+) -> Result<FeatureMap<E, D>, Error> {
+    let values = values.iter().map(|&value| E::of(value.into())).collect();
+    device.try_tensor_from_vec(values, shape).map_err(Into::into)
+}
+
+/// Brings a tensor's values to the host.
+pub fn download<S: Shape, E: Element, D: Device<E>>(tensor: &Tensor<S, E, D>) -> Vec<f32> {
+    let narrow = |value: E| value.to_f32().expect("every element has a 32-bit neighbour");
+    tensor.as_vec().into_iter().map(narrow).collect()
+}
+
+/// Says that a loss has this gradient by `tensor`, where the loss itself was computed on the host: [`backward`]
+/// starts from there. A tensor may be seeded more than once; the gradients add up.
+///
+/// # Panics
+/// If the gradient has not the tensor's size.
+pub fn seed<S: Shape, E: Element, D: Device<E>>(
+    recording: &mut Recording<E, D>,
+    tensor: &Tensor<S, E, D>,
+    gradient: &[f32],
+) {
+    assert_eq!(gradient.len(), tensor.shape().num_elements(), "a gradient has its tensor's size");
+    let gradient: Vec<E> = gradient.iter().map(|&value| E::of(value.into())).collect();
+    let (ghost, device, shape) = (tensor.ghost(), tensor.device().clone(), *tensor.shape());
+    recording.add_backward_op(move |gradients| {
+        let gradient = device.try_tensor_from_vec(gradient, shape)?;
+        let buffer = gradient.into_buffer().unwrap_or_else(|shared| shared.buffer().clone());
+        give(gradients, &ghost, buffer)
+    });
+}
+
+/// Goes through a recording backwards, from every [`seed`] to the parameters.
+///
+/// # Errors
+/// If the device fails.
+pub fn backward<E: Element, D: Device<E>>(
+    device: &D,
+    recording: Recording<E, D>,
+) -> Result<StepGradients<E, D>, Error> {
+    let end: Tensor<(), E, D> = device.try_zeros().map_err(Into::into)?;
+    end.put_tape(recording).try_backward().map_err(Into::into)
+}
+
+/// Puts a tensor on a recording: operators that take it from there are recorded.
+pub fn put_on<S: Shape, E: Element, D: Device<E>>(
+    tensor: &Tensor<S, E, D>,
+    recording: Recording<E, D>,
+) -> Tensor<S, E, D, Recording<E, D>> {
+    tensor.clone().put_tape(recording)
+}
+
+/// Takes a tensor off its recording.
+pub fn take_off<S: Shape, E: Element, D: Device<E>>(
+    tensor: Tensor<S, E, D, Recording<E, D>>,
+) -> (Tensor<S, E, D>, Recording<E, D>) {
+    tensor.split_tape()
+}

@@ -1,0 +1,91 @@
+use std::error::Error;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use recist_trainer::autodiff;
+use recist_trainer::data::Pack;
+use recist_trainer::train::{self, Configuration, Outcome};
+
+use super::Run;
+
+/// Train a cascade: the localization network, the hourglass, then both jointly.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "train")]
+pub(crate) struct Train {
+    /// a packed file of lesions, as prepare writes it; may be given more than once
+    #[argh(option)]
+    data: Vec<PathBuf>,
+    /// a preset (paper, edge) or a configuration file
+    #[argh(option)]
+    config: String,
+    /// folder of the run
+    #[argh(option)]
+    out: PathBuf,
+    /// cpu (default) or cuda
+    #[argh(option, default = "String::from(\"cpu\")")]
+    device: String,
+    /// go on with the run that the folder holds
+    #[argh(switch)]
+    resume: bool,
+}
+
+impl Run for Train {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let configuration = Configuration::open(&self.config)?;
+        let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
+        let batch = configuration.batch;
+        let run = train::Run::open(&self.out, configuration, packs, self.resume)?;
+        match self.device.as_str() {
+            "cpu" => run.train(&autodiff::cpu(), reporter(batch))?,
+            other => return Err(format!("this program was built without a device called {other:?}").into()),
+        }
+        println!("{}", self.out.join("weights.safetensors").display());
+        Ok(())
+    }
+}
+
+/// Shows a progress bar, and a line for every validation.
+fn reporter(batch: usize) -> impl FnMut(&Outcome<'_>) {
+    let style = ProgressStyle::with_template("{msg} {bar:30} step {pos}/{len}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::no_length().with_style(style);
+    let mut stage_before = None;
+    let mut started = std::time::Instant::now();
+    let mut images = 0;
+    move |outcome| match outcome {
+        Outcome::Step { stage, step, left, losses } => {
+            if stage_before != Some(stage.0) {
+                stage_before = Some(stage.0);
+                bar.reset();
+                bar.set_position(step.saturating_sub(1));
+                bar.reset_eta();
+                (started, images) = (std::time::Instant::now(), 0);
+            }
+            images += batch;
+            if let Some(left) = left {
+                bar.set_length(step + left);
+            }
+            bar.set_position(*step);
+            let rate = images as f64 / started.elapsed().as_secs_f64();
+            bar.set_message(format!("{} loss {:.4}, {rate:.1} images/s", stage.1, losses.sum()));
+        }
+        Outcome::Validation { stage, step, validation } => {
+            let millimetres = validation.errors.map(|errors| {
+                format!(
+                    ", long {:.2} mm, short {:.2} mm, endpoints {:.2} mm, {} refused",
+                    errors.long,
+                    errors.short,
+                    (errors.long_ends + errors.short_ends) / 2.0,
+                    validation.refused
+                )
+            });
+            let text = format!(
+                "{} step {step}: validation loss {:.4}{}",
+                stage.1,
+                validation.losses.sum(),
+                millimetres.unwrap_or_default()
+            );
+            if bar.is_hidden() { println!("{text}") } else { bar.println(text) }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+use std::fmt;
+use std::path::Path;
+
+use super::{Progress, Trainer};
+use crate::autodiff::{Cascade, Device, Method, Module, Optimiser};
+use crate::graph::Graph;
+use crate::weights::{Tensor, Weights, WeightsError};
+
+/// Everything a training run needs to go on as if it had never stopped: one safetensors file.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The number of the stage.
+    pub stage: usize,
+    /// Where it stands.
+    pub progress: Progress,
+    /// Both networks: `localization.*` and `hourglass.*`.
+    pub weights: Weights,
+    optimisers: [(u32, Weights); 2],
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file, or a tensor in it.
+    Weights(WeightsError),
+    /// A number of the progress cannot be.
+    Progress(f32),
+}
+
+const PARTS: [&str; 2] = ["localization.", "hourglass."];
+
+/// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers.
+const PROGRESS: &str = "progress";
+
+impl Checkpoint {
+    /// What `trainer` is at this moment.
+    #[must_use]
+    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Self {
+        let Trainer { cascade, localization, hourglass } = trainer;
+        let mut weights = Weights::default();
+        weights.extend(PARTS[0], cascade.localization.weights());
+        weights.extend(PARTS[1], cascade.hourglass.weights());
+        let optimisers = [localization, hourglass].map(|optimiser| (optimiser.steps(), optimiser.moments()));
+        Self { stage, progress, weights, optimisers }
+    }
+
+    /// The trainer that it was.
+    ///
+    /// # Errors
+    /// If a tensor does not fit the graphs.
+    pub fn trainer<D: Device<f32>>(
+        self,
+        [localization, hourglass]: [Graph; 2],
+        method: Method,
+        device: &D,
+    ) -> Result<Trainer<D>, WeightsError> {
+        let Self { mut weights, optimisers: [(first_steps, first), (second_steps, second)], .. } = self;
+        let cascade = Cascade {
+            localization: Module::new(localization, &weights.take(PARTS[0]), device)?,
+            hourglass: Module::new(hourglass, &weights.take(PARTS[1]), device)?,
+        };
+        Ok(Trainer {
+            localization: Optimiser::resume(method, &cascade.localization, first_steps, first)?,
+            hourglass: Optimiser::resume(method, &cascade.hourglass, second_steps, second)?,
+            cascade,
+        })
+    }
+
+    /// Writes the checkpoint, all or nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    ///
+    /// # Panics
+    /// After 2²⁴ steps of a stage.
+    pub fn write(&self, path: &Path) -> Result<(), WeightsError> {
+        let Progress { step, lowest, waited, divisions } = self.progress;
+        let mut file = self.weights.clone();
+        let exact = |number: u64| {
+            assert!(number < 1 << 24, "numbers of a checkpoint are exact in 32-bit floats");
+            number as f32
+        };
+        let mut numbers = vec![exact(self.stage as u64), exact(step), lowest, exact(waited.into())];
+        numbers.push(exact(divisions.into()));
+        for (part, (steps, moments)) in PARTS.into_iter().zip(&self.optimisers) {
+            numbers.push(exact((*steps).into()));
+            file.extend(&format!("moments.{part}"), moments.clone());
+        }
+        file.insert(PROGRESS, Tensor::new(vec![numbers.len()], numbers).expect("a vector has its length"));
+        file.write(path)
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no checkpoint.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let mut weights = Weights::read(path).map_err(CheckpointError::Weights)?;
+        let numbers = weights.remove(PROGRESS, &[7]).map_err(CheckpointError::Weights)?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+        let whole = |i: usize| match numbers.values()[i] {
+            value if value >= 0.0 && value.fract() == 0.0 && value < 16_777_216.0 => Ok(value as u32),
+            value => Err(CheckpointError::Progress(value)),
+        };
+        let mut moments = PARTS.map(|part| weights.take(&format!("moments.{part}")));
+        Ok(Self {
+            stage: whole(0)? as usize,
+            progress: Progress {
+                step: whole(1)?.into(),
+                lowest: numbers.values()[2],
+                waited: whole(3)?,
+                divisions: whole(4)?,
+            },
+            optimisers: [
+                (whole(5)?, std::mem::take(&mut moments[0])),
+                (whole(6)?, std::mem::take(&mut moments[1])),
+            ],
+            weights,
+        })
+    }
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weights(error) => error.fmt(f),
+            Self::Progress(value) => write!(f, "the checkpoint's progress holds the number {value}"),
+        }
+    }
+}
+
+impl std::error::Error for CheckpointError {}

@@ -1,0 +1,98 @@
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Losses, Validation};
+
+/// The run's metrics: JSON lines, each with the stage's number and step.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    file: File,
+}
+
+impl Metrics {
+    /// Opens the file and drops the lines behind (`stage`, `step`), which the run will write again.
+    pub(super) fn open(path: &Path, stage: usize, step: u64) -> io::Result<Self> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        let kept: String = text
+            .split_inclusive('\n')
+            .filter(|line| place(line).is_some_and(|at| at <= (stage, step)))
+            .collect();
+        let mut partial = PathBuf::from(path);
+        partial.as_mut_os_string().push(".partial");
+        fs::write(&partial, kept)?;
+        fs::rename(&partial, path)?;
+        Ok(Self { file: OpenOptions::new().append(true).open(path)? })
+    }
+
+    pub(super) fn trained(&mut self, stage: usize, step: u64, rate: f64, losses: &Losses) -> io::Result<()> {
+        let mut line = start(stage, step);
+        let _ = write!(line, ",\"rate\":{rate:e}");
+        append_losses(&mut line, losses);
+        writeln!(self.file, "{line}}}")
+    }
+
+    pub(super) fn validated(&mut self, stage: usize, step: u64, validation: &Validation) -> io::Result<()> {
+        let mut line = start(stage, step);
+        line.push_str(",\"validation\":true");
+        append_losses(&mut line, &validation.losses);
+        if let Some(errors) = &validation.errors {
+            let _ = write!(
+                line,
+                ",\"long_mm\":{:.4},\"short_mm\":{:.4},\"long_ends_mm\":{:.4},\"short_ends_mm\":{:.4},\
+                 \"measured\":{},\"refused\":{}",
+                errors.long,
+                errors.short,
+                errors.long_ends,
+                errors.short_ends,
+                errors.count,
+                validation.refused
+            );
+        }
+        writeln!(self.file, "{line}}}")
+    }
+}
+
+fn start(stage: usize, step: u64) -> String {
+    format!("{{\"stage\":{stage},\"step\":{step}")
+}
+
+fn append_losses(line: &mut String, losses: &Losses) {
+    let Losses { mask, pose, heatmaps, cosine } = losses;
+    let _ = write!(
+        line,
+        ",\"loss\":{:.6},\"mask\":{mask:.6},\"pose\":{pose:.6},\"heatmaps\":{heatmaps:.6},\"cosine\":{cosine:.6}",
+        losses.sum()
+    );
+}
+
+/// The stage and step of a whole line.
+fn place(line: &str) -> Option<(usize, u64)> {
+    let (stage, rest) = line.strip_suffix("}\n")?.strip_prefix("{\"stage\":")?.split_once(",\"step\":")?;
+    Some((stage.parse().ok()?, rest.split(',').next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_behind_the_checkpoint_and_half_lines_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 0, 0).unwrap();
+        for (stage, step) in [(0, 10), (0, 20), (1, 10), (1, 20)] {
+            metrics.trained(stage, step, 1e-3, &Losses::default()).unwrap();
+        }
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str("{\"stage\":0,\"step\":1");
+        fs::write(&path, &text).unwrap();
+        drop(Metrics::open(&path, 1, 10).unwrap());
+        let kept = fs::read_to_string(&path).unwrap();
+        assert_eq!(kept.lines().collect::<Vec<_>>(), text.lines().take(3).collect::<Vec<_>>());
+    }
+}

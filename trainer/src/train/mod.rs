@@ -1,0 +1,25 @@
+//! Staged training: the localization network, the hourglass, then both jointly (paper, sections 2.1 to 2.3
+//! and 3).
+
+mod batch;
+mod checkpoint;
+mod configuration;
+mod lesions;
+mod loader;
+mod losses;
+mod metrics;
+mod picture;
+mod run;
+mod schedule;
+mod step;
+mod validation;
+
+pub use batch::{Batch, prepare};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use configuration::{Configuration, ConfigurationError, Stage, StageConfiguration};
+pub use lesions::Lesions;
+pub use losses::{LossWeights, Losses, cosine_loss, mean_squared_error, pose_loss};
+pub use run::{Outcome, Run, RunError};
+pub use schedule::{Progress, Schedule};
+pub use step::Trainer;
+pub use validation::{Validation, validate};

@@ -1,0 +1,237 @@
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use recist::image::PATCH_SIZE;
+
+use super::loader::Loader;
+use super::metrics::Metrics;
+use super::picture::sheet;
+use super::{
+    Checkpoint, Configuration, Lesions, Losses, Progress, Stage, Trainer, Validation, prepare, validate,
+};
+use crate::autodiff::Device;
+use crate::data::{Pack, Split};
+use crate::graph::Graph;
+use crate::network::Network;
+use crate::weights::Weights;
+
+/// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
+/// `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
+#[derive(Debug)]
+pub struct Run {
+    folder: PathBuf,
+    configuration: Configuration,
+    network: Network,
+    packs: Vec<Pack>,
+}
+
+/// What happened in a run.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// A step was made.
+    Step {
+        /// The stage's number and what it trains.
+        stage: (usize, Stage),
+        /// Steps made in this stage.
+        step: u64,
+        /// Steps left in it, where that is known.
+        left: Option<u64>,
+        /// The step's losses.
+        losses: &'a Losses,
+    },
+    /// The networks were validated.
+    Validation {
+        /// The stage's number and what it trains.
+        stage: (usize, Stage),
+        /// Steps made in this stage.
+        step: u64,
+        /// What came out.
+        validation: &'a Validation,
+    },
+}
+
+/// Why a run cannot start or go on.
+#[derive(Debug)]
+pub struct RunError(String);
+
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const WEIGHTS: &str = "weights.safetensors";
+const LOG_STEPS: u64 = 10;
+
+impl Run {
+    /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
+    ///
+    /// # Errors
+    /// If the folder holds a run and `resume` is not set, the run was started with another configuration or
+    /// other data, the packs have no lesion to train on, or a file cannot be written.
+    pub fn open(
+        folder: &Path,
+        configuration: Configuration,
+        packs: Vec<Pack>,
+        resume: bool,
+    ) -> Result<Self, RunError> {
+        let network = Network::open(&configuration.network)?;
+        for split in [Split::Train, Split::Val] {
+            if Lesions::new(&packs, split, &configuration).is_empty() {
+                return Err(RunError(format!("the packs hold no lesion of the split {split}")));
+            }
+        }
+        let digests: String = packs.iter().map(|pack| pack.digest().to_owned() + "\n").collect();
+        let files = [
+            ("configuration.toml", configuration.to_toml()),
+            ("network.toml", network.to_toml()),
+            ("data.txt", digests),
+        ];
+        let exists = folder.join(files[2].0).exists();
+        if exists && !resume {
+            return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
+        }
+        fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
+        for (name, text) in files {
+            let path = folder.join(name);
+            if exists {
+                let found = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+                if found != text {
+                    return Err(named(&path, &"the run was started with another one"));
+                }
+            } else {
+                fs::write(&path, text).map_err(|error| named(&path, &error))?;
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), configuration, network, packs })
+    }
+
+    /// Trains to the end, from the last checkpoint if there is one, and writes the weights.
+    ///
+    /// # Errors
+    /// If the device fails, the training diverges, or a file cannot be read or written.
+    pub fn train<D: Device<f32>>(
+        &self,
+        device: &D,
+        mut happened: impl FnMut(&Outcome<'_>),
+    ) -> Result<(), RunError> {
+        let checkpoint_path = self.folder.join(CHECKPOINT);
+        let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
+            let checkpoint =
+                Checkpoint::read(&checkpoint_path).map_err(|error| named(&checkpoint_path, &error))?;
+            let (stage, progress) = (checkpoint.stage, checkpoint.progress);
+            (stage, progress, checkpoint.trainer(self.graphs()?, self.configuration.method, device)?)
+        } else {
+            (0, Progress::default(), self.fresh(device)?)
+        };
+        let metrics_path = self.folder.join("metrics.jsonl");
+        let mut metrics = Metrics::open(&metrics_path, number, progress.step)?;
+        while number < self.configuration.stages.len() {
+            self.stage(number, &mut progress, &mut trainer, &mut metrics, &mut happened)?;
+            number += 1;
+            progress = Progress::default();
+            // Every stage begins with an optimiser of its own.
+            trainer = Trainer::new(trainer.cascade, self.configuration.method);
+            Checkpoint::of(number, progress, &trainer).write(&checkpoint_path)?;
+        }
+        Checkpoint::of(number, progress, &trainer).weights.write(&self.folder.join(WEIGHTS))?;
+        Ok(())
+    }
+
+    fn stage<D: Device<f32>>(
+        &self,
+        number: usize,
+        progress: &mut Progress,
+        trainer: &mut Trainer<D>,
+        metrics: &mut Metrics,
+        happened: &mut impl FnMut(&Outcome<'_>),
+    ) -> Result<(), RunError> {
+        let configuration = &self.configuration;
+        let stage = &configuration.stages[number];
+        let name = (number, stage.stage);
+        let heatmap_size = self.network.hourglass.heatmap;
+        let lesions = Lesions::new(&self.packs, Split::Train, configuration);
+        let validation_lesions = Lesions::new(&self.packs, Split::Val, configuration);
+        std::thread::scope(|scope| {
+            let lesions = &lesions;
+            // Each stage draws other samples.
+            let first = (number as u64) << 40;
+            let steps =
+                progress.step..stage.schedule.left(progress).map_or(u64::MAX, |left| progress.step + left);
+            let loader = Loader::new(scope, configuration.loaders, steps, move |step| {
+                prepare(lesions, configuration, stage.stage, heatmap_size, 0, first + step)
+            });
+            for (_, batch) in loader {
+                let Some(rate) = stage.schedule.rate(progress) else { break };
+                let losses =
+                    trainer.step(stage.stage, &batch, &stage.loss, rate, configuration.gradient_limit)?;
+                progress.step += 1;
+                let step = progress.step;
+                let left = stage.schedule.left(progress);
+                happened(&Outcome::Step { stage: name, step, left, losses: &losses });
+                if step % LOG_STEPS == 0 {
+                    metrics.trained(number, step, rate, &losses)?;
+                }
+                if step % configuration.epoch == 0 || left == Some(0) {
+                    let validation =
+                        validate(trainer, &validation_lesions, configuration, stage, heatmap_size)?;
+                    #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
+                    stage.schedule.validated(progress, validation.losses.sum() as f32);
+                    metrics.validated(number, step, &validation)?;
+                    let picture = self.folder.join("pictures").join(format!("{number}-{step:07}.png"));
+                    if stage.stage != Stage::Stn {
+                        sheet(&picture, trainer, &validation_lesions, heatmap_size)
+                            .map_err(|error| named(&picture, &error))?;
+                    }
+                    happened(&Outcome::Validation { stage: name, step, validation: &validation });
+                }
+                if step % configuration.checkpoint == 0 {
+                    Checkpoint::of(number, *progress, trainer).write(&self.folder.join(CHECKPOINT))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn graphs(&self) -> Result<[Graph; 2], RunError> {
+        Ok([self.network.localization.graph(PATCH_SIZE)?, self.network.hourglass.graph(PATCH_SIZE)?])
+    }
+
+    fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
+        use crate::autodiff::{Cascade, Module};
+        let seed = self.configuration.seed;
+        let module = |graph: Graph| {
+            let weights = Weights::initialise(&graph, seed);
+            Module::new(graph, &weights, device)
+        };
+        let [localization, hourglass] = self.graphs()?;
+        let cascade = Cascade { localization: module(localization)?, hourglass: module(hourglass)? };
+        Ok(Trainer::new(cascade, self.configuration.method))
+    }
+}
+
+fn named(path: &Path, error: &dyn fmt::Display) -> RunError {
+    RunError(format!("{}: {error}", path.display()))
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! from_errors {
+    ($($error:ty),*) => {
+        $(impl From<$error> for RunError {
+            fn from(error: $error) -> Self {
+                Self(error.to_string())
+            }
+        })*
+    };
+}
+
+from_errors!(
+    std::io::Error,
+    crate::autodiff::Error,
+    crate::graph::GraphError,
+    crate::network::NetworkError,
+    crate::weights::WeightsError
+);
+
+impl std::error::Error for RunError {}

@@ -1,0 +1,218 @@
+use recist::cascade::ThetaOutputs;
+use recist::geometry::Theta;
+use recist::image::PATCH_SIZE;
+
+use super::batch::interleave;
+use super::{Batch, LossWeights, Losses, Stage, cosine_loss, mean_squared_error, pose_loss};
+use crate::autodiff::{
+    Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
+    clip_gradients, download, put_on, seed, shape_of, soft_argmax, take_off, upload,
+};
+use crate::data::gaussian_heatmaps;
+
+/// How sharply the soft-argmax of the cosine loss looks at the maximum of a heatmap whose peak is 1.
+const SHARPNESS: f64 = 15.0;
+
+/// A cascade in training.
+#[derive(Debug)]
+pub struct Trainer<D: Device<f32>> {
+    /// The networks.
+    pub cascade: Cascade<f32, D>,
+    /// The localization network's optimiser.
+    pub localization: Optimiser<f32, D>,
+    /// The hourglass' optimiser.
+    pub hourglass: Optimiser<f32, D>,
+}
+
+/// Whether batch norms learn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Train,
+    Infer,
+}
+
+impl<D: Device<f32>> Trainer<D> {
+    /// A trainer whose optimisers have not made a step.
+    #[must_use]
+    pub fn new(cascade: Cascade<f32, D>, method: Method) -> Self {
+        let (localization, hourglass) =
+            (Optimiser::new(method, &cascade.localization), Optimiser::new(method, &cascade.hourglass));
+        Self { cascade, localization, hourglass }
+    }
+
+    /// Makes one step and gives the losses before it.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If the batch was prepared for another stage.
+    pub fn step(
+        &mut self,
+        stage: Stage,
+        batch: &Batch,
+        weights: &LossWeights,
+        rate: f64,
+        gradient_limit: Option<f64>,
+    ) -> Result<Losses, Error> {
+        let device = self.cascade.localization.device().clone();
+        let (losses, recording) = self.record(Mode::Train, stage, batch, weights)?;
+        let mut gradients = backward(&device, recording)?;
+        let Self { cascade: Cascade { localization, hourglass }, .. } = self;
+        if let Some(limit) = gradient_limit {
+            let modules: &[&Module<f32, D>] = match stage {
+                Stage::Stn => &[localization],
+                Stage::Shn => &[hourglass],
+                Stage::Joint => &[localization, hourglass],
+            };
+            clip_gradients(modules, &mut gradients, limit)?;
+        }
+        if stage != Stage::Shn {
+            self.localization.step(localization, &mut gradients, rate)?;
+        }
+        if stage != Stage::Stn {
+            self.hourglass.step(hourglass, &mut gradients, rate)?;
+        }
+        Ok(losses)
+    }
+
+    /// The losses on a batch, of the networks as they will be used.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If the batch was prepared for another stage.
+    pub fn losses(&mut self, stage: Stage, batch: &Batch, weights: &LossWeights) -> Result<Losses, Error> {
+        Ok(self.record(Mode::Infer, stage, batch, weights)?.0)
+    }
+
+    fn record(
+        &mut self,
+        mode: Mode,
+        stage: Stage,
+        batch: &Batch,
+        weights: &LossWeights,
+    ) -> Result<(Losses, Recording<f32, D>), Error> {
+        let Cascade { localization, hourglass } = &mut self.cascade;
+        let device = localization.device().clone();
+        let patches = upload(&device, (batch.size, PATCH_SIZE, PATCH_SIZE, 1), &batch.patches)?;
+        let mut losses = Losses::default();
+        let recording = Recording::default();
+        let recording = match stage {
+            Stage::Stn => {
+                let (outputs, mut recording) = match mode {
+                    Mode::Train => localization.train(patches, recording)?,
+                    Mode::Infer => localization.infer(patches, recording)?,
+                };
+                let [mask, theta] = &outputs[..] else {
+                    panic!("localization has the outputs mask and theta")
+                };
+                localization_losses(
+                    &mut losses,
+                    batch,
+                    weights,
+                    &download(mask),
+                    &download(theta),
+                    |mask_gradient, theta_gradient| {
+                        seed(&mut recording, mask, mask_gradient);
+                        seed(&mut recording, theta, theta_gradient);
+                    },
+                );
+                recording
+            }
+            Stage::Shn => {
+                let (heatmaps, recording) = match mode {
+                    Mode::Train => hourglass.train(patches, recording)?,
+                    Mode::Infer => hourglass.infer(patches, recording)?,
+                };
+                hourglass_losses(&mut losses, &heatmaps, &batch.heatmaps, weights, recording)?
+            }
+            Stage::Joint => {
+                let (outputs, mut recording) = match mode {
+                    Mode::Train => self.cascade.train(patches, recording)?,
+                    Mode::Infer => self.cascade.infer(patches, recording)?,
+                };
+                let CascadeOutputs { mask, theta, heatmaps, .. } = outputs;
+                let found = download(&theta);
+                localization_losses(
+                    &mut losses,
+                    batch,
+                    weights,
+                    &download(&mask),
+                    &found,
+                    |mask_gradient, theta_gradient| {
+                        seed(&mut recording, &mask, mask_gradient);
+                        seed(&mut recording, &theta, theta_gradient);
+                    },
+                );
+                let size = heatmaps.first().map_or(0, heatmap_size);
+                let expected = heatmaps_behind(&found, batch, size)?;
+                hourglass_losses(&mut losses, &heatmaps, &expected, weights, recording)?
+            }
+        };
+        if losses.sum().is_finite() {
+            Ok((losses, recording))
+        } else {
+            Err(Error::Failed { reason: format!("the training has diverged: the loss is {}", losses.sum()) })
+        }
+    }
+}
+
+/// `L_LRP` and `L_TPP`.
+fn localization_losses(
+    losses: &mut Losses,
+    batch: &Batch,
+    weights: &LossWeights,
+    mask: &[f32],
+    theta: &[f32],
+    gradients: impl FnOnce(&[f32], &[f32]),
+) {
+    let (mut mask_gradient, mut theta_gradient) = (vec![0.0; mask.len()], vec![0.0; theta.len()]);
+    losses.mask = mean_squared_error(mask, &batch.mask, weights.mask, &mut mask_gradient);
+    losses.pose = pose_loss(theta, &batch.theta, weights.pose, &mut theta_gradient);
+    gradients(&mask_gradient, &theta_gradient);
+}
+
+/// `L_HM` over all stacks, and `L_cos` of the last.
+fn hourglass_losses<D: Device<f32>>(
+    losses: &mut Losses,
+    stacks: &[FeatureMap<f32, D>],
+    expected: &[f32],
+    weights: &LossWeights,
+    mut recording: Recording<f32, D>,
+) -> Result<Recording<f32, D>, Error> {
+    if let Some(last) = stacks.last().filter(|_| weights.cosine > 0.0) {
+        let points = soft_argmax(put_on(last, recording), SHARPNESS).map_err(Into::into)?;
+        let (points, after) = take_off(points);
+        recording = after;
+        let found = download(&points);
+        let mut gradient = vec![0.0; found.len()];
+        losses.cosine = cosine_loss(&found, weights.cosine, &mut gradient);
+        seed(&mut recording, &points, &gradient);
+    }
+    for heatmaps in stacks {
+        let found = download(heatmaps);
+        let mut gradient = vec![0.0; found.len()];
+        losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
+        seed(&mut recording, heatmaps, &gradient);
+    }
+    Ok(recording)
+}
+
+/// The heatmaps that belong to the canonical patches of the θ that was found: a target moves with its patch.
+fn heatmaps_behind(found: &[f32], batch: &Batch, size: usize) -> Result<Vec<f32>, Error> {
+    let failed = |reason: String| Error::Failed { reason };
+    let mut heatmaps = Vec::with_capacity(batch.size * size * size * 4);
+    for (numbers, keypoints) in found.as_chunks::<5>().0.iter().zip(&batch.keypoints) {
+        let theta: Theta =
+            ThetaOutputs::from_array(*numbers).theta().map_err(|error| failed(error.to_string()))?;
+        let maps = gaussian_heatmaps(keypoints, theta, size).map_err(failed)?;
+        interleave(&maps, size, &mut heatmaps);
+    }
+    Ok(heatmaps)
+}
+
+fn heatmap_size<D: Device<f32>>(heatmaps: &FeatureMap<f32, D>) -> usize {
+    shape_of(heatmaps).1
+}

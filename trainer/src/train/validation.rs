@@ -1,0 +1,78 @@
+use rand::RngExt;
+use recist::cascade::{Measurement, Workspace, measure};
+use recist::geometry::{LesionBox, Point};
+
+use super::{Configuration, Lesions, Losses, Stage, StageConfiguration, Trainer, prepare};
+use crate::autodiff::{Device, Error};
+use crate::data::{Lesion, Pixels, keyed};
+use crate::evaluate::{Errors, MeanErrors, TrainedNetworks};
+
+/// The stream of random numbers that validation batches are drawn from; training draws from 0.
+const STREAM: u64 = 1;
+
+/// How well the networks do on the validation split.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// The stage's losses.
+    pub losses: Losses,
+    /// Errors in millimetres against every reader; none while the hourglass has not been trained.
+    pub errors: Option<MeanErrors>,
+    /// Lesions that the cascade refused to measure.
+    pub refused: usize,
+}
+
+/// Validates on up to [`Configuration::validation`] lesions, the same ones with the same boxes every time,
+/// measured as the runtime measures.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If there is no lesion.
+pub fn validate<D: Device<f32>>(
+    trainer: &mut Trainer<D>,
+    lesions: &Lesions<'_>,
+    configuration: &Configuration,
+    stage: &StageConfiguration,
+    heatmap_size: usize,
+) -> Result<Validation, Error> {
+    let mut losses = Losses::default();
+    let batches = configuration.validation.div_ceil(configuration.batch).max(1);
+    for step in 0..batches as u64 {
+        let batch = prepare(lesions, configuration, stage.stage, heatmap_size, STREAM, step);
+        losses.add(&trainer.losses(stage.stage, &batch, &stage.loss)?, 1.0 / batches as f64);
+    }
+    if stage.stage == Stage::Stn {
+        return Ok(Validation { losses, errors: None, refused: 0 });
+    }
+    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
+    let mut workspace = Box::new(Workspace::new());
+    let (mut errors, mut refused) = (Vec::new(), 0);
+    for (lesion, pixels) in lesions.spread(configuration.validation) {
+        match measured(&mut networks, lesion, pixels, &mut workspace) {
+            Some(measurement) => errors.extend(lesion.keypoints().filter_map(|reader| {
+                Some(Errors::of(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
+            })),
+            None => refused += 1,
+        }
+    }
+    Ok(Validation { losses, errors: Some(errors.into_iter().collect()), refused })
+}
+
+/// Measures a lesion in a box drawn by the paper's law round its first reader's endpoints, the same box each
+/// time; none if the cascade refuses.
+pub(super) fn measured<D: Device<f32>>(
+    networks: &mut TrainedNetworks<'_, D>,
+    lesion: &Lesion,
+    pixels: Pixels<'_>,
+    workspace: &mut Workspace,
+) -> Option<Measurement> {
+    let mut random = keyed(0, lesion.name.bytes().fold(0, |sum, b| sum * 31 % 1_000_003 + u64::from(b)), 0);
+    let offset = Point::new(random.random_range(-0.25..0.25), random.random_range(-0.25..0.25));
+    let points = lesion.keypoints().next()?.to_array();
+    let area = LesionBox::drawn_round(&points, random.random_range(2.0..2.5), offset).ok()?;
+    let mut samples = Vec::new();
+    pixels.read(&mut samples);
+    let slice = pixels.slice(lesion, &samples).ok()?;
+    measure(&slice, area, networks, workspace, |_| {}).ok()
+}
