@@ -3,7 +3,9 @@
 pub mod autodiff;
 pub mod data;
 pub mod evaluate;
+pub mod export;
 pub mod graph;
 pub mod network;
+pub mod quantise;
 pub mod train;
 pub mod weights;

@@ -1,10 +1,14 @@
 //! The subcommands: one file each, with its arguments and what it does with them.
 
+mod evaluate;
+mod export;
 mod prepare;
+mod sheet;
 mod summary;
 mod train;
 
 use std::error::Error;
+use std::io::{self, Write};
 
 /// What a subcommand does.
 pub(crate) trait Run {
@@ -16,7 +20,10 @@ pub(crate) trait Run {
 #[derive(argh::FromArgs)]
 #[argh(subcommand)]
 pub(crate) enum Command {
+    Evaluate(evaluate::Evaluate),
+    Export(export::Export),
     Prepare(prepare::Prepare),
+    Sheet(sheet::DrawSheet),
     Summary(summary::Summary),
     Train(train::Train),
 }
@@ -24,9 +31,20 @@ pub(crate) enum Command {
 impl Run for Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         match self {
+            Self::Evaluate(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Prepare(command) => command.run(),
+            Self::Sheet(command) => command.run(),
             Self::Summary(command) => command.run(),
             Self::Train(command) => command.run(),
         }
+    }
+}
+
+/// Prints a finished text; a reader who has seen enough of it is no error.
+fn say(text: &str) -> Result<(), Box<dyn Error>> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -54,21 +54,18 @@ impl Run for Prepare {
             }
         }
         let pack = Pack::open(&self.out)?;
+        let mut report = String::new();
         for split in Split::ALL {
             let lesions =
                 || pack.iter().filter(|(lesion, _)| lesion.split == split).map(|(lesion, _)| lesion);
             let patients: std::collections::HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
-            println!("{split}: {} slices of {} patients", lesions().count(), patients.len());
+            report += &format!("{split}: {} slices of {} patients\n", lesions().count(), patients.len());
         }
-        println!(
-            "{}: {} bytes, SHA-256 {}",
-            self.out.display(),
-            std::fs::metadata(&self.out)?.len(),
-            pack.digest()
-        );
+        let bytes = std::fs::metadata(&self.out)?.len();
+        report += &format!("{}: {bytes} bytes, SHA-256 {}\n", self.out.display(), pack.digest());
         let memory = peak_memory().map(|mib| format!(", at most {mib} MiB of memory")).unwrap_or_default();
-        println!("{:.1} s{memory}", started.elapsed().as_secs_f64());
-        Ok(())
+        report += &format!("{:.1} s{memory}\n", started.elapsed().as_secs_f64());
+        super::say(&report)
     }
 }
 

@@ -1,5 +1,4 @@
 use std::error::Error;
-use std::io::{self, Write};
 
 use recist::image::PATCH_SIZE;
 use recist_trainer::graph;
@@ -25,9 +24,6 @@ impl Run for Summary {
             "{} localization\n{localization}\n\n{} hourglass\n{hourglass}\n",
             network.name, network.name
         );
-        match io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+        super::say(&text)
     }
 }

@@ -39,8 +39,7 @@ impl Run for Train {
             "cpu" => run.train(&autodiff::cpu(), reporter(batch))?,
             other => return Err(format!("this program was built without a device called {other:?}").into()),
         }
-        println!("{}", self.out.join("weights.safetensors").display());
-        Ok(())
+        super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }
 }
 

@@ -10,6 +10,7 @@ mod pack;
 mod phantom;
 mod problems;
 mod random;
+mod sheet;
 mod targets;
 
 pub use augmentation::{Augmentation, Sample, augment};
@@ -21,4 +22,5 @@ pub use pack::{Depth, Pack, PackError, PackWriter, Pixels};
 pub use phantom::{Backgrounds, Phantom, phantom};
 pub use problems::{Problem, Problems, TooManyProblems};
 pub use random::{Random, keyed};
+pub use sheet::{Colour, Sheet};
 pub use targets::{HEATMAP_SIGMA, Targets, ellipse_mask, gaussian_heatmaps};

@@ -127,6 +127,17 @@ impl Graph {
         &self.outputs
     }
 
+    /// The same network with other outputs.
+    ///
+    /// # Panics
+    /// If a value belongs to a larger graph, or there is none.
+    #[must_use]
+    pub fn with_outputs(mut self, outputs: &[Value]) -> Self {
+        assert!(!outputs.is_empty() && outputs.iter().all(|output| output.0 < self.nodes.len()));
+        self.outputs = outputs.to_vec();
+        self
+    }
+
     /// How often each value is read, by [`Value::index`]: as an input of a node, and once more for every
     /// time it is an output.
     #[must_use]

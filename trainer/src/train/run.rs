@@ -10,10 +10,10 @@ use super::picture::sheet;
 use super::{
     Checkpoint, Configuration, Lesions, Losses, Progress, Stage, Trainer, Validation, prepare, validate,
 };
-use crate::autodiff::Device;
+use crate::autodiff::{Cascade, Device, Module};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
-use crate::network::Network;
+use crate::network::{Localization, Network};
 use crate::weights::Weights;
 
 /// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
@@ -57,6 +57,7 @@ pub struct RunError(String);
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
+const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
 
 impl Run {
@@ -77,11 +78,12 @@ impl Run {
                 return Err(RunError(format!("the packs hold no lesion of the split {split}")));
             }
         }
-        let digests: String = packs.iter().map(|pack| pack.digest().to_owned() + "\n").collect();
+        let digests: String =
+            packs.iter().map(|pack| format!("{}  {}\n", pack.digest(), pack.path().display())).collect();
         let files = [
             ("configuration.toml", configuration.to_toml()),
             ("network.toml", network.to_toml()),
-            ("data.txt", digests),
+            (DATA, digests),
         ];
         let exists = folder.join(files[2].0).exists();
         if exists && !resume {
@@ -92,7 +94,12 @@ impl Run {
             let path = folder.join(name);
             if exists {
                 let found = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-                if found != text {
+                // A pack may have been moved: its checksum counts.
+                let words = |text: &str| -> Vec<String> {
+                    text.lines().map(|line| line.split("  ").next().unwrap_or_default().to_owned()).collect()
+                };
+                let same = if name == DATA { words(&found) == words(&text) } else { found == text };
+                if !same {
                     return Err(named(&path, &"the run was started with another one"));
                 }
             } else {
@@ -100,6 +107,26 @@ impl Run {
             }
         }
         Ok(Self { folder: folder.to_owned(), configuration, network, packs })
+    }
+
+    /// The packs that the run in `folder` was started with, by the paths they had then.
+    ///
+    /// # Errors
+    /// If the folder holds no run, or a pack is not there or has changed.
+    pub fn packs(folder: &Path) -> Result<Vec<Pack>, RunError> {
+        let path = folder.join(DATA);
+        let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+        text.lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(digest, path)| {
+                let pack = Pack::open(Path::new(path)).map_err(|error| RunError(error.to_string()))?;
+                if pack.digest() == digest {
+                    Ok(pack)
+                } else {
+                    Err(named(pack.path(), &"another pack than then"))
+                }
+            })
+            .collect()
     }
 
     /// Trains to the end, from the last checkpoint if there is one, and writes the weights.
@@ -194,14 +221,13 @@ impl Run {
     }
 
     fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
-        use crate::autodiff::{Cascade, Module};
         let seed = self.configuration.seed;
-        let module = |graph: Graph| {
-            let weights = Weights::initialise(&graph, seed);
-            Module::new(graph, &weights, device)
-        };
         let [localization, hourglass] = self.graphs()?;
-        let cascade = Cascade { localization: module(localization)?, hourglass: module(hourglass)? };
+        let weights = [Localization::initialise(&localization, seed), Weights::initialise(&hourglass, seed)];
+        let cascade = Cascade {
+            localization: Module::new(localization, &weights[0], device)?,
+            hourglass: Module::new(hourglass, &weights[1], device)?,
+        };
         Ok(Trainer::new(cascade, self.configuration.method))
     }
 }

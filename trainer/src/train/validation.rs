@@ -1,11 +1,9 @@
-use rand::RngExt;
 use recist::cascade::{Measurement, Workspace, measure};
-use recist::geometry::{LesionBox, Point};
 
 use super::{Configuration, Lesions, Losses, Stage, StageConfiguration, Trainer, prepare};
 use crate::autodiff::{Device, Error};
-use crate::data::{Lesion, Pixels, keyed};
-use crate::evaluate::{Errors, MeanErrors, TrainedNetworks};
+use crate::data::{Lesion, Pixels};
+use crate::evaluate::{Errors, MeanErrors, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
 const STREAM: u64 = 1;
@@ -59,18 +57,14 @@ pub fn validate<D: Device<f32>>(
     Ok(Validation { losses, errors: Some(errors.into_iter().collect()), refused })
 }
 
-/// Measures a lesion in a box drawn by the paper's law round its first reader's endpoints, the same box each
-/// time; none if the cascade refuses.
+/// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.
 pub(super) fn measured<D: Device<f32>>(
     networks: &mut TrainedNetworks<'_, D>,
     lesion: &Lesion,
     pixels: Pixels<'_>,
     workspace: &mut Workspace,
 ) -> Option<Measurement> {
-    let mut random = keyed(0, lesion.name.bytes().fold(0, |sum, b| sum * 31 % 1_000_003 + u64::from(b)), 0);
-    let offset = Point::new(random.random_range(-0.25..0.25), random.random_range(-0.25..0.25));
-    let points = lesion.keypoints().next()?.to_array();
-    let area = LesionBox::drawn_round(&points, random.random_range(2.0..2.5), offset).ok()?;
+    let area = drawn_box(lesion, [2.0, 2.5])?;
     let mut samples = Vec::new();
     pixels.read(&mut samples);
     let slice = pixels.slice(lesion, &samples).ok()?;

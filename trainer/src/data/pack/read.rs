@@ -4,7 +4,7 @@
 )]
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use recist::image::{CtSlice, Samples, SliceError};
@@ -16,6 +16,7 @@ use crate::data::Lesion;
 /// A pack, mapped into memory and checked.
 #[derive(Debug)]
 pub struct Pack {
+    path: PathBuf,
     map: Mmap,
     entries: Vec<Entry>,
     digest: String,
@@ -43,7 +44,7 @@ impl Pack {
         // changes grey values; one that shortens it ends this process. Packs are renamed into place when
         // they are whole and never written again.
         let map = unsafe { Mmap::map(&file) }.map_err(at(path))?;
-        let named = |error: fn(std::path::PathBuf) -> PackError| error(path.to_owned());
+        let named = |error: fn(PathBuf) -> PackError| error(path.to_owned());
         if !map.starts_with(MAGIC) {
             return Err(named(PackError::NotAPack));
         }
@@ -73,7 +74,7 @@ impl Pack {
                 PackError::Index(path.to_owned(), format!("{}: {reason}", entry.lesion.name))
             })?;
         }
-        Ok(Self { map, entries, digest })
+        Ok(Self { path: path.to_owned(), map, entries, digest })
     }
 
     /// How many lesions are in it.
@@ -86,6 +87,12 @@ impl Pack {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The SHA-256 that its footer holds, in hexadecimal digits.

@@ -1,0 +1,151 @@
+use std::error::Error;
+use std::path::PathBuf;
+
+use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts};
+use recist::cascade::{EngineNetworks, Plans};
+use recist::engine::Kernel;
+use recist_trainer::data::{Pack, Split};
+use recist_trainer::evaluate::{Report, Selection};
+use recist_trainer::export::{CalibrationPatches, Quantised, TrainedModel, test_vectors};
+use recist_trainer::quantise::Rule;
+use recist_trainer::train;
+
+use super::Run;
+use super::evaluate::{floating_point, integers};
+
+/// Export a training run: the quantised bundle that the runtime opens, with a report of what the integers
+/// cost in millimetres on the validation split.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "export")]
+pub(crate) struct Export {
+    /// folder of the training run
+    #[argh(option)]
+    run: PathBuf,
+    /// folder to write to
+    #[argh(option)]
+    out: PathBuf,
+    /// packs in place of those that the run was started with; may be given more than once
+    #[argh(option)]
+    data: Vec<PathBuf>,
+    /// name of the model (the network's name)
+    #[argh(option)]
+    name: Option<String>,
+    /// version of the model (1)
+    #[argh(option, default = "String::from(\"1\")")]
+    version: String,
+    /// what the model was trained on, for the manifest
+    #[argh(option, default = "String::from(\"not stated\")")]
+    training_data: String,
+    /// licence of the model, for the manifest
+    #[argh(option, default = "String::from(\"not stated\")")]
+    licence: String,
+    /// whom to cite, for the manifest
+    #[argh(option, default = "String::from(\"not stated\")")]
+    attribution: String,
+    /// patches of the training split to measure ranges on (256)
+    #[argh(option, default = "256")]
+    calibration: usize,
+    /// how ranges are chosen: mean-squared-error (default), min-max, or percentile
+    #[argh(option, default = "Rule::default()", from_str_fn(rule))]
+    rule: Rule,
+}
+
+fn rule(name: &str) -> Result<Rule, String> {
+    match name {
+        "mean-squared-error" => Ok(Rule::MeanSquaredError),
+        "min-max" => Ok(Rule::MinMax),
+        "percentile" => Ok(Rule::Percentile(1e-4)),
+        other => Err(format!("no rule is called {other:?}: mean-squared-error, min-max, percentile")),
+    }
+}
+
+impl Run for Export {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let model = TrainedModel::read(&self.run)?;
+        let packs: Vec<Pack> = if self.data.is_empty() {
+            train::Run::packs(&self.run)?
+        } else {
+            self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?
+        };
+        let patches = CalibrationPatches::draw(&packs, self.calibration)?;
+        let quantised = Quantised::of(&model, &patches, self.rule)?;
+
+        let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
+        let float32 = floating_point(&model, &packs, selection)?;
+        let int8 = integers(&self.bundle(&model, &quantised, "measured below", &[])?, &packs, selection)?;
+        let metrics = format!(
+            "validation split, {} lesions of at least 10 mm: long axis {:.2} mm, short axis {:.2} mm, \
+             endpoints {:.2} mm mean error against a reader; {} refused",
+            int8.lesions,
+            int8.model.long,
+            int8.model.short,
+            f64::midpoint(int8.model.long_ends, int8.model.short_ends),
+            int8.refused
+        );
+
+        let plain = self.bundle(&model, &quantised, &metrics, &[])?;
+        let bytes = AlignedBytes::copy_of(&plain);
+        let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
+        let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
+        let vectors = test_vectors(&mut networks)?;
+        let bundle = self.bundle(&model, &quantised, &metrics, &vectors)?;
+
+        std::fs::create_dir_all(&self.out)?;
+        let path = self.out.join(format!("{}.recist", self.name(&model)));
+        let partial = path.with_extension("recist.partial");
+        std::fs::write(&partial, &bundle)?;
+        std::fs::rename(&partial, &path)?;
+        let workspace = plans.workspace_bytes();
+        super::say(&format!(
+            "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
+             {}: {} bytes, workspace {workspace} bytes\n",
+            price(&float32, &int8),
+            path.display(),
+            bundle.len()
+        ))
+    }
+}
+
+impl Export {
+    fn name<'a>(&'a self, model: &'a TrainedModel) -> &'a str {
+        self.name.as_deref().unwrap_or(&model.network.name)
+    }
+
+    fn bundle(
+        &self,
+        model: &TrainedModel,
+        quantised: &Quantised,
+        metrics: &str,
+        test_vectors: &[u8],
+    ) -> Result<Vec<u8>, Box<dyn Error>> {
+        let manifest = [
+            ("name", self.name(model)),
+            ("version", &self.version),
+            ("preprocessing", PREPROCESSING),
+            ("canonical_layout", CANONICAL_LAYOUT),
+            ("training_data", &self.training_data),
+            ("metrics", metrics),
+            ("licence", &self.licence),
+            ("attribution", &self.attribution),
+        ];
+        Ok(bundle::write(&Parts {
+            manifest: &manifest,
+            localization: &quantised.localization,
+            hourglass: &quantised.hourglass,
+            test_vectors,
+        })?)
+    }
+}
+
+/// How much more the integers are wrong by than floating point, in per cent of the mean errors.
+fn price(float32: &Report, int8: &Report) -> String {
+    let per_cent = |a: f64, b: f64| 100.0 * (b / a - 1.0);
+    let (a, b) = (&float32.model, &int8.model);
+    format!(
+        "long axis {:+.1} %, short axis {:+.1} %, ends {:+.1} % and {:+.1} %",
+        per_cent(a.long, b.long),
+        per_cent(a.short, b.short),
+        per_cent(a.long_ends, b.long_ends),
+        per_cent(a.short_ends, b.short_ends)
+    )
+}

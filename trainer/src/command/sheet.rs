@@ -1,0 +1,57 @@
+use std::error::Error;
+use std::path::PathBuf;
+
+use recist::geometry::AffineMap;
+use recist::image::PATCH_SIZE;
+use recist_trainer::data::{Augmentation, Pack, Sheet, Targets, augment, keyed};
+
+use super::Run;
+
+/// Draw lesions of a pack as training sees them: random boxes, turns and grey values, the axes that are to be
+/// found and, beside each patch, the mask. Look at it before you train.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "sheet")]
+pub(crate) struct DrawSheet {
+    /// a packed file of lesions, as prepare writes it
+    #[argh(option)]
+    data: PathBuf,
+    /// seed of the random choices (0)
+    #[argh(option, default = "0")]
+    seed: u64,
+    /// the PNG file to write
+    #[argh(option)]
+    out: PathBuf,
+}
+
+const ROWS: usize = 10;
+const COLUMNS: usize = 5;
+
+impl Run for DrawSheet {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let pack = Pack::open(&self.data)?;
+        if pack.is_empty() {
+            return Err(format!("{} holds no lesion", self.data.display()).into());
+        }
+        let mut sheet = Sheet::new(ROWS, 2 * COLUMNS);
+        let mut samples = Vec::new();
+        for place in 0..ROWS * COLUMNS {
+            let (lesion, pixels) = pack.get(place * pack.len() / (ROWS * COLUMNS));
+            pixels.read(&mut samples);
+            let mut random = keyed(self.seed, 0, place as u64);
+            let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)?;
+            let (targets, theta) = Targets::of(&sample.keypoints)?;
+            let tile = [place / COLUMNS, 2 * (place % COLUMNS)];
+            sheet.grey(tile, PATCH_SIZE, &sample.patch[..]);
+            sheet.axes(tile, &sample.keypoints, [60, 220, 90]);
+            let beside = [tile[0], tile[1] + 1];
+            sheet.grey(beside, recist::cascade::MASK_SIZE, &targets.mask);
+            let to_canonical = theta.canonical_to_patch().inverse().ok_or("θ has no inverse")?;
+            let map = AffineMap::pixels_to_normalised(PATCH_SIZE)
+                .then(to_canonical)
+                .then(AffineMap::normalised_to_pixels(PATCH_SIZE));
+            sheet.axes(beside, &sample.keypoints.map(|p| map.apply(p)), [255, 90, 60]);
+        }
+        sheet.write(&self.out)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+use rand::RngExt;
+use recist::geometry::{LesionBox, Point};
+
+use crate::data::{Lesion, keyed};
+
+/// The box that a user draws round a lesion in an evaluation: by the paper's law (section 3), with a scale from
+/// `scale` and an offset of at most a quarter, round the endpoints of the first reader. It depends on the
+/// lesion's name alone, so every model is given the same boxes.
+///
+/// None for endpoints that are no box.
+#[must_use]
+pub fn drawn_box(lesion: &Lesion, scale: [f64; 2]) -> Option<LesionBox> {
+    let key = lesion.name.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
+    let mut random = keyed(0, key, 0);
+    let offset = Point::new(random.random_range(-0.25..=0.25), random.random_range(-0.25..=0.25));
+    let points = lesion.keypoints().next()?.to_array();
+    LesionBox::drawn_round(&points, random.random_range(scale[0]..=scale[1]), offset).ok()
+}

@@ -1,0 +1,94 @@
+use std::fmt;
+use std::path::Path;
+
+use recist::image::PATCH_SIZE;
+
+use crate::autodiff::{Cascade, Device, Module};
+use crate::network::Network;
+use crate::quantise::{Folded, QuantiseError, fold};
+use crate::weights::Weights;
+
+/// A trained cascade: the network and its weights, as a run's folder holds them.
+#[derive(Clone, Debug)]
+pub struct TrainedModel {
+    /// The network.
+    pub network: Network,
+    weights: [Weights; 2],
+}
+
+/// Why a model cannot be read.
+#[derive(Debug)]
+pub struct ModelError(String);
+
+impl TrainedModel {
+    /// Reads a run's folder: `network.toml` and `weights.safetensors` or, while it is being trained, the
+    /// networks of `checkpoint.safetensors`.
+    ///
+    /// # Errors
+    /// If a file is missing or does not fit the network.
+    pub fn read(run: &Path) -> Result<Self, ModelError> {
+        let named =
+            |path: &Path, error: &dyn fmt::Display| ModelError(format!("{}: {error}", path.display()));
+        let path = run.join("network.toml");
+        let text = std::fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+        let network = Network::from_toml(&text).map_err(|error| named(&path, &error))?;
+        let finished = run.join("weights.safetensors");
+        let path = if finished.exists() { finished } else { run.join("checkpoint.safetensors") };
+        let mut all = Weights::read(&path).map_err(|error| named(&path, &error))?;
+        let weights = ["localization.", "hourglass."].map(|part| all.take(part));
+        let model = Self { network, weights };
+        for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
+            weights.check(graph).map_err(|error| named(&path, &error))?;
+        }
+        Ok(model)
+    }
+
+    /// Both networks on a device, in floating point.
+    ///
+    /// # Errors
+    /// If the network's file describes none.
+    pub fn cascade<D: Device<f32>>(&self, device: &D) -> Result<Cascade<f32, D>, ModelError> {
+        let [localization, hourglass] = self.graphs()?;
+        let fit = |error: crate::weights::WeightsError| ModelError(error.to_string());
+        Ok(Cascade {
+            localization: Module::new(localization, &self.weights[0], device).map_err(fit)?,
+            hourglass: Module::new(hourglass, &self.weights[1], device).map_err(fit)?,
+        })
+    }
+
+    /// Both networks with their batch norms folded; of the hourglass only the last stack's heatmaps are given
+    /// out.
+    ///
+    /// # Errors
+    /// If a batch norm cannot be folded.
+    pub fn folded(&self) -> Result<[Folded; 2], ModelError> {
+        let [localization, hourglass] = self.graphs()?;
+        let mut heads = fold(&hourglass, &self.weights[1])?;
+        let last =
+            *heads.graph.outputs().last().ok_or_else(|| ModelError("the hourglass has no output".into()))?;
+        heads.graph = heads.graph.clone().with_outputs(&[last]);
+        Ok([fold(&localization, &self.weights[0])?, heads])
+    }
+
+    fn graphs(&self) -> Result<[crate::graph::Graph; 2], ModelError> {
+        let error = |error: crate::network::NetworkError| ModelError(error.to_string());
+        Ok([
+            self.network.localization.graph(PATCH_SIZE).map_err(error)?,
+            self.network.hourglass.graph(PATCH_SIZE).map_err(error)?,
+        ])
+    }
+}
+
+impl From<QuantiseError> for ModelError {
+    fn from(error: QuantiseError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ModelError {}

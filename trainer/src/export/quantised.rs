@@ -1,0 +1,72 @@
+use recist::engine;
+use recist::geometry::AffineGrid;
+use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
+
+use super::{ModelError, TrainedModel};
+use crate::data::{Augmentation, Pack, Split, Targets, augment, keyed};
+use crate::quantise::{Calibration, Folded, QuantiseError, Rule, lower};
+
+/// Patches of the training split that the ranges are measured on: what each of the networks sees.
+#[derive(Clone, Debug)]
+pub struct CalibrationPatches {
+    patches: Vec<f32>,
+    canonical: Vec<f32>,
+}
+
+/// Both networks in integers, as engine plans.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// The localization network's plan.
+    pub localization: Vec<u8>,
+    /// The hourglass' plan.
+    pub hourglass: Vec<u8>,
+}
+
+impl CalibrationPatches {
+    /// Draws `count` lesions of the training split, evenly spread over the packs, as training sees them: in
+    /// random boxes, with random grey values.
+    ///
+    /// # Errors
+    /// If there is no such lesion, or a patch shows nothing.
+    pub fn draw(packs: &[Pack], count: usize) -> Result<Self, String> {
+        let lesions: Vec<_> =
+            packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Train).collect();
+        if lesions.is_empty() {
+            return Err("the packs hold no lesion to train on, so nothing to measure ranges on".into());
+        }
+        let (mut patches, mut canonical, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+        for index in 0..count {
+            let (lesion, pixels) = lesions[index * lesions.len() / count];
+            pixels.read(&mut samples);
+            let mut random = keyed(0, u64::MAX, index as u64);
+            let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)?;
+            let (_, theta) = Targets::of(&sample.keypoints)?;
+            let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
+            patches.extend_from_slice(&sample.patch[..]);
+            canonical.resize(canonical.len() + PATCH_PIXELS, 0.0);
+            let first = canonical.len() - PATCH_PIXELS;
+            image::sample(&sample.patch[..], PATCH_SIZE, &grid, &mut canonical[first..]);
+        }
+        Ok(Self { patches, canonical })
+    }
+}
+
+impl Quantised {
+    /// Quantises a trained model by `rule`.
+    ///
+    /// # Errors
+    /// If a node has no form in the engine.
+    pub fn of(model: &TrainedModel, patches: &CalibrationPatches, rule: Rule) -> Result<Self, ModelError> {
+        let plan = |folded: &Folded, patches: &[f32]| -> Result<Vec<u8>, QuantiseError> {
+            let ranges = Calibration::measure(folded, patches)?.ranges(rule);
+            let network = lower(folded, &ranges)?;
+            engine::compile(&network)
+                .map_err(|error| QuantiseError::Node { name: "plan".into(), reason: error.to_string() })
+        };
+        let [localization, hourglass] = model.folded()?;
+        Ok(Self {
+            localization: plan(&localization, &patches.patches)?,
+            hourglass: plan(&hourglass, &patches.canonical)?,
+        })
+    }
+}

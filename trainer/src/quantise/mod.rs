@@ -1,0 +1,15 @@
+//! From trained weights to integers: batch norms folded, ranges measured on real patches, the network written
+//! down as the runtime's engine takes it.
+
+mod calibration;
+mod error;
+mod fold;
+mod lower;
+mod rule;
+mod values;
+
+pub use calibration::{Calibration, Range};
+pub use error::QuantiseError;
+pub use fold::{Folded, fold};
+pub use lower::lower;
+pub use rule::{Quantisation, Rule, quantisation};

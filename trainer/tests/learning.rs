@@ -1,0 +1,103 @@
+//! A small network learns phantoms, and learns the same whatever happens to the process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use recist_trainer::autodiff;
+use recist_trainer::data::{Pack, PackWriter, phantom};
+use recist_trainer::train::{Configuration, Outcome, Run, Stage};
+
+const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
+
+fn configuration(batch: usize, stages: &[(&str, u64)], rest: &str) -> String {
+    let mut text = format!(
+        "network = {NETWORK:?}\nbatch = {batch}\ngradient_limit = 5.0\nvalidation = 48\n{rest}\n\
+         [method.adam-w]\nweight_decay = 1e-3\n"
+    );
+    for (stage, steps) in stages {
+        text += &format!(
+            "[[stages]]\nstage = {stage:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = {steps}, warm_up = 5 }} }}\n\
+             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0, cosine = 0.05 }}\n"
+        );
+    }
+    text
+}
+
+fn pack(folder: &Path, count: u64) -> PathBuf {
+    let path = folder.join("phantoms.pack");
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    for index in 0..count {
+        let phantom = phantom(5, index, None);
+        writer.append(phantom.lesion, phantom.side, &phantom.samples).unwrap();
+    }
+    writer.finish().unwrap();
+    path
+}
+
+#[test]
+fn a_tiny_network_learns_phantoms() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = vec![Pack::open(&pack(folder.path(), 500)).unwrap()];
+    let stages = [("stn", 400), ("shn", 400), ("joint", 100)];
+    let rest = "epoch = 50\ncheckpoint = 1000\naugmentation.box_scale = [1.8, 2.6]";
+    let configuration = Configuration::from_toml(&configuration(12, &stages, rest)).unwrap();
+    let run = Run::open(&folder.path().join("run"), configuration, packs, false).unwrap();
+    let mut validations: Vec<(Stage, f64, Option<f64>)> = Vec::new();
+    run.train(&autodiff::cpu(), |outcome| {
+        if let Outcome::Validation { stage, validation, .. } = outcome {
+            let ends = validation.errors.map(|errors| (errors.long_ends + errors.short_ends) / 2.0);
+            println!("{} {:?} {:?} refused {}", stage.1, validation.losses, ends, validation.refused);
+            validations.push((stage.1, validation.losses.sum(), ends));
+        }
+    })
+    .unwrap();
+    for (stage, share) in [(Stage::Stn, 0.8), (Stage::Shn, 0.7)] {
+        let losses: Vec<f64> = validations.iter().filter(|v| v.0 == stage).map(|v| v.1).collect();
+        assert!(losses[losses.len() - 1] < share * losses[0], "{stage}: {losses:?}");
+    }
+    let last = validations.last().unwrap();
+    assert!(last.2.is_some_and(|millimetres| millimetres < 6.0), "{last:?}");
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 40);
+    let config = folder.path().join("config.toml");
+    let stages = [("stn", 14), ("shn", 14), ("joint", 8)];
+    std::fs::write(&config, configuration(4, &stages, "epoch = 7\ncheckpoint = 2\nloaders = 2")).unwrap();
+    let train = |out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+        command.arg("train").arg("--data").arg(&pack).arg("--config").arg(&config).arg("--out").arg(out);
+        command.arg("--resume").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let [undisturbed, killed] = ["undisturbed", "killed"].map(|name| folder.path().join(name));
+    assert!(train(&undisturbed).status().unwrap().success());
+    let weights = |run: &Path| std::fs::read(run.join("weights.safetensors"));
+    let expected = weights(&undisturbed).unwrap();
+
+    let mut kills = 0;
+    for wait in (1..).map(|attempt| Duration::from_millis(100 + 30 * attempt + attempt * 71 % 50)) {
+        let mut child = train(&killed).spawn().unwrap();
+        std::thread::sleep(wait);
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        assert!(kills < 200, "it gets on between two kills");
+    }
+    println!("killed {kills} times");
+    assert!(kills > 2);
+    assert!(weights(&killed).unwrap() == expected, "the same bits");
+    let metrics = |run: &Path| std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics(&killed), metrics(&undisturbed));
+
+    let other = std::fs::read_to_string(&config).unwrap().replace("batch = 4", "batch = 5");
+    std::fs::write(&config, other).unwrap();
+    assert!(!train(&killed).status().unwrap().success(), "another configuration is another run");
+}
