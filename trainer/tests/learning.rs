@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use recist_trainer::autodiff;
-use recist_trainer::data::{Pack, PackWriter, phantom};
+use recist_trainer::data::{Pack, PackWriter, Split, phantom};
 use recist_trainer::train::{Configuration, Outcome, Run, Stage};
 
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
@@ -24,12 +24,16 @@ fn configuration(batch: usize, stages: &[(&str, u64)], rest: &str) -> String {
     text
 }
 
+/// A pack with each phantom twice: to train on, and to see how much of it was learnt.
 fn pack(folder: &Path, count: u64) -> PathBuf {
     let path = folder.join("phantoms.pack");
     let mut writer = PackWriter::open(&path, "test").unwrap();
     for index in 0..count {
-        let phantom = phantom(5, index, None);
-        writer.append(phantom.lesion, phantom.side, &phantom.samples).unwrap();
+        let mut phantom = phantom(5, index, None);
+        for split in [Split::Train, Split::Val] {
+            phantom.lesion.split = split;
+            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples).unwrap();
+        }
     }
     writer.finish().unwrap();
     path
@@ -38,9 +42,10 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
 #[test]
 fn a_tiny_network_learns_phantoms() {
     let folder = tempfile::tempdir().unwrap();
-    let packs = vec![Pack::open(&pack(folder.path(), 500)).unwrap()];
+    let packs = vec![Pack::open(&pack(folder.path(), 24)).unwrap()];
     let stages = [("stn", 400), ("shn", 400), ("joint", 100)];
-    let rest = "epoch = 50\ncheckpoint = 1000\naugmentation.box_scale = [1.8, 2.6]";
+    let rest = "epoch = 100\ncheckpoint = 1000\npose_noise = [0.03, 0.2, 0.06]\n\
+                augmentation = { box_scale = [2.0, 2.5], turn = false, noise = 0.01, blur = [0.0, 0.0] }";
     let configuration = Configuration::from_toml(&configuration(12, &stages, rest)).unwrap();
     let run = Run::open(&folder.path().join("run"), configuration, packs, false).unwrap();
     let mut validations: Vec<(Stage, f64, Option<f64>)> = Vec::new();
@@ -52,12 +57,12 @@ fn a_tiny_network_learns_phantoms() {
         }
     })
     .unwrap();
-    for (stage, share) in [(Stage::Stn, 0.8), (Stage::Shn, 0.7)] {
+    for (stage, share) in [(Stage::Stn, 0.7), (Stage::Shn, 0.7)] {
         let losses: Vec<f64> = validations.iter().filter(|v| v.0 == stage).map(|v| v.1).collect();
         assert!(losses[losses.len() - 1] < share * losses[0], "{stage}: {losses:?}");
     }
     let last = validations.last().unwrap();
-    assert!(last.2.is_some_and(|millimetres| millimetres < 6.0), "{last:?}");
+    assert!(last.2.is_some_and(|millimetres| millimetres < 2.0), "{last:?}");
 }
 
 #[test]
