@@ -1,12 +1,14 @@
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
 use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{Report, Selection};
-use recist_trainer::export::{CalibrationPatches, Quantised, TrainedModel, test_vectors};
+use recist_trainer::export::{
+    self, CalibrationPatches, QuantisedNetwork, TrainedModel, quantise, test_vectors,
+};
 use recist_trainer::quantise::Rule;
 use recist_trainer::train;
 
@@ -68,7 +70,7 @@ impl Run for Export {
             self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?
         };
         let patches = CalibrationPatches::draw(&packs, self.calibration)?;
-        let quantised = Quantised::of(&model, &patches, self.rule)?;
+        let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection)?;
@@ -92,9 +94,14 @@ impl Run for Export {
 
         std::fs::create_dir_all(&self.out)?;
         let path = self.out.join(format!("{}.recist", self.name(&model)));
-        let partial = path.with_extension("recist.partial");
-        std::fs::write(&partial, &bundle)?;
-        std::fs::rename(&partial, &path)?;
+        replace(&path, &bundle)?;
+        let manifest = self.manifest(&model, &metrics);
+        for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
+            let QuantisedNetwork { folded, lowered, .. } = network;
+            replace(&self.out.join(format!("{name}.onnx")), &export::float32(name, folded, &manifest))?;
+            let int8 = export::int8(name, &folded.graph, lowered, &manifest);
+            replace(&self.out.join(format!("{name}.int8.onnx")), &int8)?;
+        }
         let workspace = plans.workspace_bytes();
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
@@ -111,14 +118,8 @@ impl Export {
         self.name.as_deref().unwrap_or(&model.network.name)
     }
 
-    fn bundle(
-        &self,
-        model: &TrainedModel,
-        quantised: &Quantised,
-        metrics: &str,
-        test_vectors: &[u8],
-    ) -> Result<Vec<u8>, Box<dyn Error>> {
-        let manifest = [
+    fn manifest<'a>(&'a self, model: &'a TrainedModel, metrics: &'a str) -> [(&'a str, &'a str); 8] {
+        [
             ("name", self.name(model)),
             ("version", &self.version),
             ("preprocessing", PREPROCESSING),
@@ -127,14 +128,31 @@ impl Export {
             ("metrics", metrics),
             ("licence", &self.licence),
             ("attribution", &self.attribution),
-        ];
+        ]
+    }
+
+    fn bundle(
+        &self,
+        model: &TrainedModel,
+        quantised: &[QuantisedNetwork; 2],
+        metrics: &str,
+        test_vectors: &[u8],
+    ) -> Result<Vec<u8>, Box<dyn Error>> {
         Ok(bundle::write(&Parts {
-            manifest: &manifest,
-            localization: &quantised.localization,
-            hourglass: &quantised.hourglass,
+            manifest: &self.manifest(model, metrics),
+            localization: &quantised[0].plan,
+            hourglass: &quantised[1].plan,
             test_vectors,
         })?)
     }
+}
+
+/// Puts `bytes` in the place of the file at `path`, all or nothing.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut partial = path.to_owned();
+    partial.as_mut_os_string().push(".partial");
+    std::fs::write(&partial, bytes)?;
+    std::fs::rename(&partial, path)
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors.

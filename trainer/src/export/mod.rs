@@ -1,9 +1,11 @@
 //! What leaves the trainer: ONNX files for every engine, and the bundle for the runtime.
 
 mod model;
+mod onnx;
 mod quantised;
 mod test_vectors;
 
 pub use model::{ModelError, TrainedModel};
-pub use quantised::{CalibrationPatches, Quantised};
+pub use onnx::{Metadata, float32, int8};
+pub use quantised::{CalibrationPatches, QuantisedNetwork, quantise};
 pub use test_vectors::test_vectors;

@@ -4,7 +4,7 @@ use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{ModelError, TrainedModel};
 use crate::data::{Augmentation, Pack, Split, Targets, augment, keyed};
-use crate::quantise::{Calibration, Folded, QuantiseError, Rule, lower};
+use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, lower};
 
 /// Patches of the training split that the ranges are measured on: what each of the networks sees.
 #[derive(Clone, Debug)]
@@ -13,13 +13,15 @@ pub struct CalibrationPatches {
     canonical: Vec<f32>,
 }
 
-/// Both networks in integers, as engine plans.
+/// A network in integers.
 #[derive(Clone, Debug)]
-pub struct Quantised {
-    /// The localization network's plan.
-    pub localization: Vec<u8>,
-    /// The hourglass' plan.
-    pub hourglass: Vec<u8>,
+pub struct QuantisedNetwork {
+    /// The network in floating point.
+    pub folded: Folded,
+    /// The network in the engine's terms.
+    pub lowered: Lowered,
+    /// The engine's plan.
+    pub plan: Vec<u8>,
 }
 
 impl CalibrationPatches {
@@ -51,22 +53,22 @@ impl CalibrationPatches {
     }
 }
 
-impl Quantised {
-    /// Quantises a trained model by `rule`.
-    ///
-    /// # Errors
-    /// If a node has no form in the engine.
-    pub fn of(model: &TrainedModel, patches: &CalibrationPatches, rule: Rule) -> Result<Self, ModelError> {
-        let plan = |folded: &Folded, patches: &[f32]| -> Result<Vec<u8>, QuantiseError> {
-            let ranges = Calibration::measure(folded, patches)?.ranges(rule);
-            let network = lower(folded, &ranges)?;
-            engine::compile(&network)
-                .map_err(|error| QuantiseError::Node { name: "plan".into(), reason: error.to_string() })
-        };
-        let [localization, hourglass] = model.folded()?;
-        Ok(Self {
-            localization: plan(&localization, &patches.patches)?,
-            hourglass: plan(&hourglass, &patches.canonical)?,
-        })
-    }
+/// Quantises both networks of a trained model, localization and hourglass, by `rule`.
+///
+/// # Errors
+/// If a node has no form in the engine.
+pub fn quantise(
+    model: &TrainedModel,
+    patches: &CalibrationPatches,
+    rule: Rule,
+) -> Result<[QuantisedNetwork; 2], ModelError> {
+    let quantise = |folded: Folded, patches: &[f32]| -> Result<QuantisedNetwork, QuantiseError> {
+        let ranges = Calibration::measure(&folded, patches)?.ranges(rule);
+        let lowered = lower(&folded, &ranges)?;
+        let plan = engine::compile(&lowered.network)
+            .map_err(|error| QuantiseError::Node { name: "plan".into(), reason: error.to_string() })?;
+        Ok(QuantisedNetwork { folded, lowered, plan })
+    };
+    let [localization, hourglass] = model.folded()?;
+    Ok([quantise(localization, &patches.patches)?, quantise(hourglass, &patches.canonical)?])
 }

@@ -6,6 +6,15 @@ use crate::graph::{Node, Operator, Value};
 /// The largest weight: eight bits, symmetric.
 const LARGEST_WEIGHT: f32 = 127.0;
 
+/// A network in the engine's terms.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The network.
+    pub network: engine::Network,
+    /// Its tensors' names: those of the nodes whose values they are.
+    pub names: Vec<String>,
+}
+
 /// Writes a folded network down as the engine takes it: a convolution with the sum and the rectifier after it
 /// is one operator, and rounded once.
 ///
@@ -13,12 +22,13 @@ const LARGEST_WEIGHT: f32 = 127.0;
 ///
 /// # Errors
 /// If a node has no form in the engine.
-pub fn lower(folded: &Folded, ranges: &[Range]) -> Result<engine::Network, QuantiseError> {
+pub fn lower(folded: &Folded, ranges: &[Range]) -> Result<Lowered, QuantiseError> {
     let mut lowering = Lowering {
         folded,
         ranges,
         uses: folded.graph.uses(),
         network: engine::Network::default(),
+        names: Vec::new(),
         tensors: vec![None; ranges.len()],
         done: vec![false; ranges.len()],
     };
@@ -33,7 +43,7 @@ pub fn lower(folded: &Folded, ranges: &[Range]) -> Result<engine::Network, Quant
         .iter()
         .map(|&output| lowering.tensor(folded.graph.node(output), output))
         .collect::<Result<_, _>>()?;
-    Ok(lowering.network)
+    Ok(Lowered { network: lowering.network, names: lowering.names })
 }
 
 struct Lowering<'a> {
@@ -41,6 +51,7 @@ struct Lowering<'a> {
     ranges: &'a [Range],
     uses: Vec<usize>,
     network: engine::Network,
+    names: Vec<String>,
     /// The engine's tensor of each value that has one.
     tensors: Vec<Option<engine::TensorId>>,
     /// Nodes that are part of an operator already.
@@ -201,6 +212,7 @@ impl Lowering<'_> {
             scale: quantisation.scale,
             zero_point: quantisation.zero_point,
         });
+        self.names.push(node.name().to_owned());
         self.tensors[value.index()] = Some(id);
         id
     }

@@ -11,5 +11,5 @@ mod values;
 pub use calibration::{Calibration, Range};
 pub use error::QuantiseError;
 pub use fold::{Folded, fold};
-pub use lower::lower;
+pub use lower::{Lowered, lower};
 pub use rule::{Quantisation, Rule, quantisation};
