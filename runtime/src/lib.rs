@@ -13,5 +13,7 @@ pub mod engine;
 pub mod ffi;
 pub mod geometry;
 pub mod image;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 #[cfg(feature = "program")]
 pub mod report;

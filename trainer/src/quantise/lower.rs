@@ -104,6 +104,7 @@ impl Lowering<'_> {
                 let (second, _) = self.read(node, node.inputs()[1])?;
                 let (last, relu) = self.rectified(value);
                 let output = self.push_last(last);
+                let relu = relu || self.network.tensors[output.0].zero_point == 0;
                 self.network.operators.push(engine::Operator::Add { first, second, output, relu });
             }
             Operator::Relu => return Err(QuantiseError::node(node.name(), "a rectifier follows no sum")),
@@ -124,6 +125,8 @@ impl Lowering<'_> {
         let Chain { last, residual, relu } = self.chain(value);
         let residual = residual.map(|value| self.read(node, value)).transpose()?.map(|(tensor, _)| tensor);
         let output = self.push_last(last);
+        // Where no number stands for less than 0, rounding rectifies.
+        let relu = relu || self.network.tensors[output.0].zero_point == 0;
         let get = |part: &str| {
             let name = format!("{}.{part}", node.name());
             self.folded

@@ -1,0 +1,134 @@
+//! A network that was exported to ONNX and lowered through tract is the network that was quantised.
+
+use recist::bundle::AlignedBytes;
+use recist::cascade::Networks;
+use recist::engine::{Kernel, Plan, compile};
+use recist::image::PATCH_PIXELS;
+use recist::onnx::{TractNetworks, lower};
+use recist_trainer::data::{Augmentation, Depth, augment, keyed, phantom};
+use recist_trainer::export::{float32, int8};
+use recist_trainer::network::{Localization, Network};
+use recist_trainer::quantise::{self, Calibration, Folded, Lowered, Rule};
+use recist_trainer::weights::Weights;
+
+/// Both networks of `tiny`, untrained but with heads that answer something.
+fn networks() -> [Folded; 2] {
+    let network = Network::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml")).unwrap();
+    let graphs = [network.localization.graph(128).unwrap(), network.hourglass.graph(128).unwrap()];
+    let weights = [Localization::initialise(&graphs[0], 1), Weights::initialise(&graphs[1], 2)];
+    let mut both = graphs.iter().zip(weights).map(|(graph, mut weights)| {
+        let heads: Vec<String> = weights
+            .iter()
+            .filter(|(_, tensor)| tensor.values().iter().all(|&v| v == 0.0) && tensor.shape().len() > 1)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        for name in heads {
+            for (i, value) in weights.get_mut(&name).unwrap().values_mut().iter_mut().enumerate() {
+                *value = ((i * 29 % 17) as f32 - 8.0) / 100.0;
+            }
+        }
+        quantise::fold(graph, &weights).unwrap()
+    });
+    [both.next().unwrap(), both.next().unwrap()]
+}
+
+fn patches(count: u64) -> Vec<f32> {
+    let mut patches = Vec::new();
+    for index in 0..count {
+        let phantom = phantom(11, index, None);
+        let mut random = keyed(0, 0, index);
+        let sample =
+            augment(&phantom.lesion, &phantom.samples, Depth::I16, &Augmentation::default(), &mut random);
+        patches.extend_from_slice(&sample.unwrap().patch[..]);
+    }
+    patches
+}
+
+fn quantised(folded: &Folded, patches: &[f32]) -> Lowered {
+    let ranges = Calibration::measure(folded, patches).unwrap().ranges(Rule::MeanSquaredError);
+    quantise::lower(folded, &ranges).unwrap()
+}
+
+#[test]
+fn an_exported_network_is_lowered_to_the_same_plan() {
+    let patches = patches(8);
+    for (name, folded) in ["localization", "hourglass"].into_iter().zip(networks()) {
+        let lowered = quantised(&folded, &patches);
+        let onnx = int8(name, &folded.graph, &lowered, &[]);
+        let again = lower(&onnx).unwrap();
+        let [expected, found] = [&lowered.network, &again].map(|network| compile(network).unwrap());
+        assert!(expected == found, "{name}: {} and {} bytes", expected.len(), found.len());
+    }
+}
+
+#[test]
+fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_engine_does() {
+    let patches = patches(8);
+    let folded = networks();
+    let files = folded.each_ref().map(|folded| float32("network", folded, &[]));
+    let lowered = folded.each_ref().map(|folded| quantised(folded, &patches));
+    let plans = lowered.each_ref().map(|lowered| compile(&lowered.network).unwrap());
+    let quantised_files = [0, 1].map(|i| int8("network", &folded[i].graph, &lowered[i], &[]));
+    let mut floats = TractNetworks::float32(&files[0], &files[1]).unwrap();
+    let mut integers = TractNetworks::int8(&quantised_files[0], &quantised_files[1], Kernel::best()).unwrap();
+
+    use recist_trainer::autodiff::{Module, NoneTape, cpu, download, upload};
+    let module: Module<f32, _> = Module::new(folded[1].graph.clone(), &folded[1].weights, &cpu()).unwrap();
+    for patch in patches.as_chunks::<PATCH_PIXELS>().0 {
+        let mut maps = vec![0.0; 4 * 32 * 32];
+        floats.find_keypoints(patch, &mut maps).unwrap();
+        let input = upload(module.device(), (1, 128, 128, 1), patch).unwrap();
+        let expected = download(module.infer(input, NoneTape).unwrap().0.last().unwrap());
+        let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        for (i, value) in expected.iter().enumerate() {
+            let found = maps[i % 4 * 1024 + i / 4];
+            assert!((value - found).abs() < 1e-4 * largest, "{value} {found}");
+        }
+
+        let plan = AlignedBytes::copy_of(&plans[1]);
+        let plan = Plan::open(plan.as_slice()).unwrap();
+        let (mut alone, mut through_tract) = (vec![0.0; 4 * 32 * 32], vec![0.0; 4 * 32 * 32]);
+        let mut workspace = vec![0; plan.workspace_bytes()];
+        plan.run(&mut workspace, &[patch], &mut [&mut alone], Kernel::Scalar).unwrap();
+        integers.find_keypoints(patch, &mut through_tract).unwrap();
+        assert_eq!(alone, through_tract);
+    }
+}
+
+#[test]
+fn what_the_engine_cannot_run_is_named() {
+    let [localization, _] = networks();
+    let patches = patches(2);
+    let lowered = quantised(&localization, &patches);
+    let good = int8("network", &localization.graph, &lowered, &[]);
+    assert!(lower(&good).is_ok(), "the control");
+
+    let float = lower(&float32("network", &localization, &[])).unwrap_err().to_string();
+    assert!(float.contains("node ") && float.contains("is not quantised"), "{float}");
+    for (from, to, word) in [
+        ("Relu", "Tanh", "its value is not limited from below"),
+        ("Resize", "Rezise", "Rezise"),
+        ("asymmetric", "half_pixel", ""),
+    ] {
+        let text: Vec<u8> = replaced(&good, from, to);
+        let error = lower(&text).unwrap_err().to_string();
+        assert!(error.contains(word), "{from}: {error}");
+    }
+    for length in [0, 1, 10, good.len() / 2, good.len() - 1] {
+        assert!(lower(&good[..length]).is_err(), "{length} bytes");
+    }
+    assert!(lower(b"foreign").is_err());
+}
+
+/// The file with `to` in the place of every `from`.
+fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = file;
+    while let Some(at) = rest.windows(from.len()).position(|window| window == from.as_bytes()) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(to.as_bytes());
+        rest = &rest[at + from.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
