@@ -120,6 +120,81 @@ fn what_the_engine_cannot_run_is_named() {
     assert!(lower(b"foreign").is_err());
 }
 
+/// Where onnxruntime's answers lie, and what it was asked.
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/onnxruntime/golden");
+
+/// The outputs of a golden network on one patch, and the distance of two numbers of each.
+fn engine_outputs(onnx: &[u8], patch: &[f32]) -> Vec<(Vec<f32>, f32)> {
+    let network = lower(onnx).unwrap();
+    let plan = AlignedBytes::copy_of(&compile(&network).unwrap());
+    let plan = Plan::open(plan.as_slice()).unwrap();
+    let tensors = network.outputs.iter().map(|output| network.tensors[output.0]);
+    let mut outputs: Vec<(Vec<f32>, f32)> =
+        tensors.map(|t| (vec![0.0; t.shape.channels * t.shape.height * t.shape.width], t.scale)).collect();
+    let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|(values, _)| values.as_mut_slice()).collect();
+    plan.run(&mut vec![0; plan.workspace_bytes()], &[patch], &mut slices, Kernel::best()).unwrap();
+    outputs
+}
+
+/// How many of the engine's outputs are 0, 1, 2 and more numbers away from onnxruntime's.
+fn distances(name: &str, onnx: &[u8]) -> [usize; 4] {
+    let floats = |path: String| -> Vec<f32> {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+    };
+    let patches = floats(format!("{GOLDEN}/patches.f32"));
+    let mut expected = floats(format!("{GOLDEN}/{name}.f32")).into_iter();
+    let mut counts = [0; 4];
+    for patch in patches.chunks_exact(PATCH_PIXELS) {
+        for (values, scale) in engine_outputs(onnx, patch) {
+            for value in values {
+                let apart = ((value - expected.next().unwrap()) / scale).abs().round();
+                counts[(apart as usize).min(3)] += 1;
+            }
+        }
+    }
+    assert_eq!(expected.next(), None);
+    counts
+}
+
+#[test]
+fn the_engine_answers_as_onnxruntime_does() {
+    for name in ["localization", "hourglass"] {
+        let onnx = std::fs::read(format!("{GOLDEN}/{name}.int8.onnx")).unwrap();
+        let [same, one, two, more] = distances(name, &onnx);
+        println!("{name}: {same} the same, {one} one apart, {two} two, {more} more");
+        assert!(more == 0 && two * 200 <= same + one + two, "{name}");
+
+        // The control: one weight of the first convolution with another sign.
+        let mut network = lower(&onnx).unwrap();
+        let weights = network.operators.iter_mut().find_map(|operator| match operator {
+            recist::engine::Operator::Convolution(convolution) => Some(&mut convolution.weights),
+            _ => None,
+        });
+        let weights = weights.unwrap();
+        let heaviest = (0..weights.len()).max_by_key(|&i| weights[i].unsigned_abs()).unwrap();
+        let pattern: Vec<u8> = weights.iter().map(|w| w.to_le_bytes()[0]).collect();
+        let at = onnx.windows(pattern.len()).position(|window| window == pattern).unwrap();
+        let mut flipped = onnx.clone();
+        flipped[at + heaviest] = weights[heaviest].wrapping_neg().to_le_bytes()[0];
+        let [same, one, two, more] = distances(name, &flipped);
+        assert!((two + more) * 200 > same + one + two + more, "{name}: a flipped weight is seen");
+    }
+}
+
+#[test]
+#[ignore = "writes what tests/onnxruntime/golden.py is asked; run that afterwards"]
+fn write_what_onnxruntime_is_asked() {
+    let patches = patches(8);
+    let bytes: Vec<u8> = patches[..3 * PATCH_PIXELS].iter().flat_map(|v| v.to_le_bytes()).collect();
+    std::fs::write(format!("{GOLDEN}/patches.f32"), bytes).unwrap();
+    for (name, folded) in ["localization", "hourglass"].into_iter().zip(networks()) {
+        let lowered = quantised(&folded, &patches);
+        let onnx = int8(name, &folded.graph, &lowered, &[]);
+        std::fs::write(format!("{GOLDEN}/{name}.int8.onnx"), onnx).unwrap();
+    }
+}
+
 /// The file with `to` in the place of every `from`.
 fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     let mut out = Vec::new();
