@@ -68,10 +68,7 @@ impl TractNetworks {
             [elements] => (elements / 4).isqrt(),
             _ => 0,
         };
-        if heatmap_size < 8
-            || heatmap_size > MAXIMUM_HEATMAP_SIZE
-            || maps != [4 * heatmap_size * heatmap_size]
-        {
+        if !(8..=MAXIMUM_HEATMAP_SIZE).contains(&heatmap_size) || maps != [4 * heatmap_size * heatmap_size] {
             return Err(ports(format!("the hourglass gives {maps:?} numbers, not four square heatmaps")));
         }
         let runnable = |model: TypedModel| model.into_runnable().map_err(OnnxError::tract);

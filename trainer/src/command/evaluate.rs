@@ -67,7 +67,7 @@ pub(super) fn floating_point(
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
     let mut networks = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
-    Ok(evaluate(packs, selection, &mut networks, |_| {})?)
+    Ok(evaluate(packs, selection, &mut networks)?)
 }
 
 /// Evaluates a bundle as the runtime runs it.
@@ -79,5 +79,5 @@ pub(super) fn integers(
     let bytes = AlignedBytes::copy_of(bundle);
     let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
     let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
-    Ok(evaluate(packs, selection, &mut networks, |_| {})?)
+    Ok(evaluate(packs, selection, &mut networks)?)
 }

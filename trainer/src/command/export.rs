@@ -75,14 +75,12 @@ impl Run for Export {
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection)?;
         let int8 = integers(&self.bundle(&model, &quantised, "measured below", &[])?, &packs, selection)?;
+        let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
-            "validation split, {} lesions of at least 10 mm: long axis {:.2} mm, short axis {:.2} mm, \
-             endpoints {:.2} mm mean error against a reader; {} refused",
-            int8.lesions,
-            int8.model.long,
-            int8.model.short,
-            f64::midpoint(int8.model.long_ends, int8.model.short_ends),
-            int8.refused
+            "validation split, {} lesions of at least 10 mm: mean difference to a reader {long:.2} mm (long axis), \
+             {short:.2} mm (short axis), {long_ends:.2} and {short_ends:.2} mm (their ends); {} refused",
+            int8.rows.len(),
+            int8.refused()
         );
 
         let plain = self.bundle(&model, &quantised, &metrics, &[])?;
@@ -157,13 +155,9 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors.
 fn price(float32: &Report, int8: &Report) -> String {
-    let per_cent = |a: f64, b: f64| 100.0 * (b / a - 1.0);
-    let (a, b) = (&float32.model, &int8.model);
+    let [long, short, long_ends, short_ends]: [f64; 4] =
+        std::array::from_fn(|i| 100.0 * (int8.model()[i] / float32.model()[i] - 1.0));
     format!(
-        "long axis {:+.1} %, short axis {:+.1} %, ends {:+.1} % and {:+.1} %",
-        per_cent(a.long, b.long),
-        per_cent(a.short, b.short),
-        per_cent(a.long_ends, b.long_ends),
-        per_cent(a.short_ends, b.short_ends)
+        "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %"
     )
 }

@@ -7,5 +7,5 @@ mod trained_networks;
 
 pub use drawn_box::drawn_box;
 pub use errors::{Errors, MeanErrors};
-pub use report::{Report, Selection, evaluate};
+pub use report::{Report, Row, Selection, evaluate};
 pub use trained_networks::TrainedNetworks;

@@ -192,10 +192,10 @@ impl Run {
                 let step = progress.step;
                 let left = stage.schedule.left(progress);
                 happened(&Outcome::Step { stage: name, step, left, losses: &losses });
-                if step % LOG_STEPS == 0 {
+                if step.is_multiple_of(LOG_STEPS) {
                     metrics.trained(number, step, rate, &losses)?;
                 }
-                if step % configuration.epoch == 0 || left == Some(0) {
+                if step.is_multiple_of(configuration.epoch) || left == Some(0) {
                     let validation =
                         validate(trainer, &validation_lesions, configuration, stage, heatmap_size)?;
                     #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
@@ -208,7 +208,7 @@ impl Run {
                     }
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
                 }
-                if step % configuration.checkpoint == 0 {
+                if step.is_multiple_of(configuration.checkpoint) {
                     Checkpoint::of(number, *progress, trainer).write(&self.folder.join(CHECKPOINT))?;
                 }
             }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use argh::FromArgs;
 use recist::geometry::{LesionBox, PixelSpacing};
 
+use crate::engine::Engine;
+
 /// Measure lesions on CT slices: long and short axis (RECIST) from a rough box. Not a medical device.
 #[derive(FromArgs)]
 pub(crate) struct Arguments {
@@ -44,6 +46,15 @@ pub(crate) struct Measure {
     /// model bundle; the built-in model if absent
     #[argh(option)]
     pub(crate) model: Option<PathBuf>,
+
+    /// what runs the networks: int8 (the default), int8-tract, float32; the latter two need a program built
+    /// with the feature onnx
+    #[argh(option, default = "Engine::default()")]
+    pub(crate) engine: Engine,
+
+    /// folder of localization.onnx and hourglass.onnx for the engine float32
+    #[argh(option)]
+    pub(crate) onnx: Option<PathBuf>,
 
     /// print one JSON object on one line
     #[argh(switch)]

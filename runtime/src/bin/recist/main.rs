@@ -3,6 +3,7 @@
 mod arguments;
 mod batch;
 mod bench;
+mod engine;
 mod error;
 mod info;
 mod measure;

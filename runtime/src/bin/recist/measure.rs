@@ -1,4 +1,4 @@
-use recist::cascade::{Workspace, measure};
+use recist::cascade::Workspace;
 use recist::image::{CtFile, crop_square};
 use recist::report::{Overlay, Report};
 
@@ -14,12 +14,13 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let slice = slice.with_spacing(spacing.or(slice.spacing()));
     crop_square(&slice, *area).map_err(|e| failed(&e))?;
     let model = Model::open(arguments.model.as_deref())?;
-    let mut networks = model.networks();
     let mut workspace = Box::new(Workspace::new());
-    let measurement =
-        measure(&slice, *area, &mut networks, &mut workspace, |_| ()).map_err(|e| failed(&e))?;
+    let onnx = arguments.onnx.as_deref();
+    let (measurement, engine) = arguments
+        .engine
+        .measure(&model, onnx, &slice, *area, &mut workspace)
+        .map_err(|error| failed(&error))?;
     let name = image.to_string_lossy();
-    let engine = model.engine();
     let report =
         Report { image: &name, area: *area, measurement: &measurement, model: model.name(), engine: &engine };
     if let Some(path) = &arguments.overlay {

@@ -10,6 +10,12 @@ use crate::error::Error;
 /// Names a kernel to run instead of the fastest.
 const KERNEL_VARIABLE: &str = "RECIST_KERNEL";
 
+/// The model that the program carries.
+#[cfg(feature = "edge")]
+const BUILT_IN: Option<&[u8]> = Some(include_bytes!("../../../../models/edge.recist"));
+#[cfg(not(feature = "edge"))]
+const BUILT_IN: Option<&[u8]> = None;
+
 /// A model bundle in memory, checked.
 pub(crate) struct Model {
     bytes: AlignedBytes,
@@ -20,7 +26,10 @@ impl Model {
     /// Opens the bundle at `path`, the built-in model where there is no path.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else {
-            return Err(Error::Failed("no model is built in: give one with --model FILE".to_owned()));
+            return match BUILT_IN {
+                Some(bytes) => Ok(Self { bytes: AlignedBytes::copy_of(bytes), kernel: kernel()? }),
+                None => Err(Error::Failed("no model is built in: give one with --model FILE".to_owned())),
+            };
         };
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
         let bytes = AlignedBytes::copy_of(&bytes);
@@ -48,6 +57,12 @@ impl Model {
         ModelName { name: manifest.name(), version: manifest.version(), sha256: bundle.sha256() }
     }
 
+    /// The engine's kernel.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
     /// What runs the model, as reports state it.
     pub(crate) fn engine(&self) -> String {
         format!("int8 {}", self.kernel)
@@ -68,5 +83,17 @@ fn kernel() -> Result<Kernel, Error> {
         Ok(kernel)
     } else {
         Err(Error::Failed(format!("{KERNEL_VARIABLE}={name}: this processor does not run it")))
+    }
+}
+
+#[cfg(all(test, feature = "edge"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_model_opens_and_knows_its_own_answers() {
+        let model = Model::open(None).unwrap();
+        assert_eq!(model.name().name, "edge");
+        assert!(Plans::open(&model.bundle()).is_ok());
     }
 }

@@ -87,10 +87,10 @@ impl Outline {
         let steps = 200;
         for step in 1..steps {
             let at = length * f64::from(step) / f64::from(steps);
-            let crossings =
-                local.iter().zip(local.iter().cycle().skip(1)).filter_map(|(&(t, s), &(t2, s2))| {
-                    ((t <= at) != (t2 <= at)).then(|| s + (at - t) / (t2 - t) * (s2 - s))
-                });
+            let edges = local.iter().zip(local.iter().cycle().skip(1));
+            let crossings = edges
+                .filter(|((t, _), (t2, _))| (*t <= at) != (*t2 <= at))
+                .map(|((t, s), (t2, s2))| s + (at - t) / (t2 - t) * (s2 - s));
             let (low, high) = crossings
                 .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| (low.min(s), high.max(s)));
             if high - low > best.map_or(0.0, |(_, low, high)| high - low) {

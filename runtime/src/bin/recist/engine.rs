@@ -1,0 +1,94 @@
+use std::path::Path;
+use std::str::FromStr;
+
+use recist::cascade::{Measurement, Workspace, measure};
+use recist::geometry::LesionBox;
+use recist::image::CtSlice;
+
+use crate::model::Model;
+
+/// What runs the networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// The integer engine.
+    #[default]
+    Int8,
+    /// The integer engine's plans as operators of tract's.
+    Int8Tract,
+    /// tract, on ONNX files.
+    Float32,
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "int8" => Ok(Self::Int8),
+            "int8-tract" => Ok(Self::Int8Tract),
+            "float32" => Ok(Self::Float32),
+            _ => Err(format!("no engine is called {text:?}: int8, int8-tract, float32")),
+        }
+    }
+}
+
+impl Engine {
+    /// Measures with the model on this engine, and gives the engine's name for the report. `onnx` is the folder
+    /// of the float32 networks.
+    pub(crate) fn measure(
+        self,
+        model: &Model,
+        onnx: Option<&Path>,
+        slice: &CtSlice<'_>,
+        area: LesionBox,
+        workspace: &mut Workspace,
+    ) -> Result<(Measurement, String), String> {
+        match self {
+            Self::Int8 => {
+                let measured = measure(slice, area, &mut model.networks(), workspace, |_| ());
+                Ok((measured.map_err(|error| error.to_string())?, model.engine()))
+            }
+            Self::Int8Tract | Self::Float32 => self.measure_on_tract(model, onnx, slice, area, workspace),
+        }
+    }
+
+    #[cfg(feature = "onnx")]
+    fn measure_on_tract(
+        self,
+        model: &Model,
+        onnx: Option<&Path>,
+        slice: &CtSlice<'_>,
+        area: LesionBox,
+        workspace: &mut Workspace,
+    ) -> Result<(Measurement, String), String> {
+        use recist::onnx::TractNetworks;
+        let bundle = model.bundle();
+        let (networks, name) = if self == Self::Int8Tract {
+            let networks = TractNetworks::plans(bundle.localization(), bundle.hourglass(), model.kernel());
+            (networks, format!("{} in tract", model.engine()))
+        } else {
+            let folder = onnx.ok_or("the engine float32 needs --onnx FOLDER")?;
+            let read = |name: &str| {
+                let path = folder.join(name);
+                std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+            };
+            let networks = TractNetworks::float32(&read("localization.onnx")?, &read("hourglass.onnx")?);
+            (networks, "float32 tract".to_owned())
+        };
+        let mut networks = networks.map_err(|error| error.to_string())?;
+        let measured = measure(slice, area, &mut networks, workspace, |_| ());
+        Ok((measured.map_err(|error| error.to_string())?, name))
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn measure_on_tract(
+        self,
+        _model: &Model,
+        _onnx: Option<&Path>,
+        _slice: &CtSlice<'_>,
+        _area: LesionBox,
+        _workspace: &mut Workspace,
+    ) -> Result<(Measurement, String), String> {
+        Err("this program was built without tract: build it with --features onnx".to_owned())
+    }
+}
