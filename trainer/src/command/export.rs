@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
+use recist::onnx::TractNetworks;
+use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{Report, Selection};
+use recist_trainer::evaluate::{Report, Selection, TrainedNetworks};
 use recist_trainer::export::{
-    self, CalibrationPatches, QuantisedNetwork, TrainedModel, quantise, test_vectors,
+    self, CalibrationPatches, Parity, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
 use recist_trainer::quantise::Rule;
 use recist_trainer::train;
@@ -52,6 +54,9 @@ pub(crate) struct Export {
     rule: Rule,
 }
 
+/// Validation patches that engines are compared on.
+const PARITY_PATCHES: usize = 200;
+
 fn rule(name: &str) -> Result<Rule, String> {
     match name {
         "mean-squared-error" => Ok(Rule::MeanSquaredError),
@@ -69,7 +74,7 @@ impl Run for Export {
         } else {
             self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?
         };
-        let patches = CalibrationPatches::draw(&packs, self.calibration)?;
+        let patches = CalibrationPatches::draw(&packs, Split::Train, self.calibration)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
@@ -94,15 +99,33 @@ impl Run for Export {
         let path = self.out.join(format!("{}.recist", self.name(&model)));
         replace(&path, &bundle)?;
         let manifest = self.manifest(&model, &metrics);
+        let mut files = Vec::new();
         for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
-            replace(&self.out.join(format!("{name}.onnx")), &export::float32(name, folded, &manifest))?;
-            let int8 = export::int8(name, &folded.graph, lowered, &manifest);
-            replace(&self.out.join(format!("{name}.int8.onnx")), &int8)?;
+            files.push(export::float32(name, folded, &manifest));
+            files.push(export::int8(name, &folded.graph, lowered, &manifest));
+            replace(&self.out.join(format!("{name}.onnx")), &files[files.len() - 2])?;
+            replace(&self.out.join(format!("{name}.int8.onnx")), &files[files.len() - 1])?;
         }
+        let [localization, localization_int8, hourglass, hourglass_int8] = &files[..] else {
+            return Err("two files a network".into());
+        };
+
+        let patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
+        let cascade = model.cascade(&autodiff::cpu())?;
+        let mut trained = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
+        let mut tract = TractNetworks::float32(localization, hourglass)?;
+        let float_parity = Parity::of(&mut trained, &mut tract, &patches)?;
+        let mut lowered = TractNetworks::int8(localization_int8, hourglass_int8, Kernel::best())?;
+        let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
+        let integer_parity = Parity::of(&mut networks, &mut lowered, &patches)?;
+        let rounding = Parity::of(&mut tract, &mut networks, &patches)?;
         let workspace = plans.workspace_bytes();
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
+             float32: trainer beside tract: {float_parity}\n\
+             int8: engine beside the ONNX files through tract: {integer_parity}\n\
+             float32 beside int8: {rounding}\n\
              {}: {} bytes, workspace {workspace} bytes\n",
             price(&float32, &int8),
             path.display(),

@@ -6,11 +6,11 @@ use super::{ModelError, TrainedModel};
 use crate::data::{Augmentation, Pack, Split, Targets, augment, keyed};
 use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, lower};
 
-/// Patches of the training split that the ranges are measured on: what each of the networks sees.
+/// Patches to measure ranges on, or to compare networks on: what each of the networks sees.
 #[derive(Clone, Debug)]
 pub struct CalibrationPatches {
-    patches: Vec<f32>,
-    canonical: Vec<f32>,
+    pub(super) patches: Vec<f32>,
+    pub(super) canonical: Vec<f32>,
 }
 
 /// A network in integers.
@@ -25,16 +25,16 @@ pub struct QuantisedNetwork {
 }
 
 impl CalibrationPatches {
-    /// Draws `count` lesions of the training split, evenly spread over the packs, as training sees them: in
-    /// random boxes, with random grey values.
+    /// Draws `count` lesions of `split`, evenly spread over the packs, as training sees them: in random boxes,
+    /// with random grey values.
     ///
     /// # Errors
     /// If there is no such lesion, or a patch shows nothing.
-    pub fn draw(packs: &[Pack], count: usize) -> Result<Self, String> {
+    pub fn draw(packs: &[Pack], split: Split, count: usize) -> Result<Self, String> {
         let lesions: Vec<_> =
-            packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Train).collect();
+            packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == split).collect();
         if lesions.is_empty() {
-            return Err("the packs hold no lesion to train on, so nothing to measure ranges on".into());
+            return Err(format!("the packs ({}) hold no lesion of the split {split}", packs.len()));
         }
         let (mut patches, mut canonical, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..count {
