@@ -41,6 +41,8 @@ mod upsample;
 mod walk;
 
 #[cfg(test)]
+mod gradients;
+#[cfg(test)]
 mod whole_network;
 
 use dfdx::{shapes::HasShape, tensor::Tensor};
