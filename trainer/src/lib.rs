@@ -7,5 +7,8 @@ pub mod export;
 pub mod graph;
 pub mod network;
 pub mod quantise;
+mod replace;
 pub mod train;
 pub mod weights;
+
+pub use replace::replace;

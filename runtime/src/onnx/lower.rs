@@ -141,18 +141,17 @@ impl<'a> Lowering<'a> {
             .find_map(|i| Some((self.input(node, i), self.constant(node, 1 - i)?)))
             .ok_or_else(|| OnnxError::node(&node.name, "neither side of the maximum is constant"))?;
         let lowest = -f32::from(zero_point) * scale;
-        let Some(&[limit]) =
-            limit.get(..).filter(|limit| limit.len() == 1).map(|l| <&[f32; 1]>::try_from(l).expect("one"))
-        else {
+        let [limit] = limit[..] else {
             return Err(OnnxError::node(&node.name, "the maximum's limit is not one number"));
         };
         if limit == 0.0 {
             Ok(Ending { before: value, relu: value.op.name() != "Source" })
         } else if limit.to_bits() == lowest.to_bits() {
             // A rectifier may come before, where the value's range holds numbers below 0 all the same.
-            let rectified = is_binary(value, "Max") && self.ending(value, 0, scale)?.relu;
-            let before = if rectified { self.ending(value, 0, scale)?.before } else { value };
-            Ok(Ending { before, relu: rectified })
+            match is_binary(value, "Max").then(|| self.ending(value, 0, scale)).transpose()? {
+                Some(rectified) if rectified.relu => Ok(rectified),
+                _ => Ok(Ending { before: value, relu: false }),
+            }
         } else {
             Err(OnnxError::node(
                 &node.name,

@@ -1,5 +1,5 @@
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts};
 use recist::cascade::{EngineNetworks, Plans};
@@ -12,7 +12,7 @@ use recist_trainer::export::{
     self, CalibrationPatches, Parity, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
 use recist_trainer::quantise::Rule;
-use recist_trainer::train;
+use recist_trainer::{replace, train};
 
 use super::Run;
 use super::evaluate::{floating_point, integers};
@@ -79,7 +79,9 @@ impl Run for Export {
 
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection)?;
-        let int8 = integers(&self.bundle(&model, &quantised, "measured below", &[])?, &packs, selection)?;
+        // The plans in a bundle that has neither its figures nor its test vectors yet.
+        let plain = self.bundle(&model, &quantised, "not measured", &[])?;
+        let int8 = integers(&plain, &packs, selection)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
             "validation split, {} lesions of at least 10 mm: mean difference to a reader {long:.2} mm (long axis), \
@@ -88,7 +90,6 @@ impl Run for Export {
             int8.refused()
         );
 
-        let plain = self.bundle(&model, &quantised, &metrics, &[])?;
         let bytes = AlignedBytes::copy_of(&plain);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
@@ -166,14 +167,6 @@ impl Export {
             test_vectors,
         })?)
     }
-}
-
-/// Puts `bytes` in the place of the file at `path`, all or nothing.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut partial = path.to_owned();
-    partial.as_mut_os_string().push(".partial");
-    std::fs::write(&partial, bytes)?;
-    std::fs::rename(&partial, path)
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors.

@@ -70,13 +70,10 @@ fn reporter(batch: usize) -> impl FnMut(&Outcome<'_>) {
         }
         Outcome::Validation { stage, step, validation } => {
             let millimetres = validation.errors.map(|errors| {
-                format!(
-                    ", long {:.2} mm, short {:.2} mm, endpoints {:.2} mm, {} refused",
-                    errors.long,
-                    errors.short,
-                    (errors.long_ends + errors.short_ends) / 2.0,
-                    validation.refused
-                )
+                let [long, short, long_ends, short_ends] = errors.mean;
+                let ends = f64::midpoint(long_ends, short_ends);
+                let refused = validation.refused;
+                format!(", long {long:.2} mm, short {short:.2} mm, endpoints {ends:.2} mm, {refused} refused")
             });
             let text = format!(
                 "{} step {step}: validation loss {:.4}{}",

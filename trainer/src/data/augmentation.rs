@@ -4,7 +4,7 @@ use recist::geometry::{AffineGrid, AffineMap, Keypoints, LesionBox, Point};
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE, Patch};
 use serde::{Deserialize, Serialize};
 
-use super::{Depth, Lesion, Random};
+use super::{Depth, Lesion, Random, random};
 
 /// How a lesion is changed from one training step to the next. Ranges are `[lowest, highest]`, drawn evenly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub fn augment(
 ) -> Result<Sample, String> {
     let reader = random.random_range(0..lesion.readers.len());
     let keypoints = lesion.keypoints().nth(reader).ok_or("no reader")?;
-    let turned_to_source = if augmentation.turn { any_turn(random) } else { AffineMap::IDENTITY };
+    let turned_to_source = if augmentation.turn { random::any_turn(random) } else { AffineMap::IDENTITY };
     let source_to_turned = turned_to_source.inverse().ok_or("no inverse")?;
 
     let scale = random.random_range(augmentation.box_scale[0]..=augmentation.box_scale[1]);
@@ -98,13 +98,6 @@ pub fn augment(
     image::normalise(&mut patch, &mut scratch).map_err(|error| format!("{}: {error}", lesion.name))?;
     change_grey_values(&mut patch, &mut scratch, augmentation, random);
     Ok(Sample { patch, keypoints: keypoints.map(|p| source_to_patch.apply(p)), patch_to_source })
-}
-
-/// A turn by any angle, half the time with a flip.
-fn any_turn(random: &mut Random) -> AffineMap {
-    let (sin, cos) = random.random_range(0.0..std::f64::consts::TAU).sin_cos();
-    let flip = if random.random_bool(0.5) { -1.0 } else { 1.0 };
-    AffineMap::from_rows([[cos * flip, -sin, 0.0], [sin * flip, cos, 0.0]])
 }
 
 /// Samples the patch out of the source; where a patch pixel covers several source pixels, it is the mean of

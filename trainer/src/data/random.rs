@@ -1,5 +1,6 @@
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use recist::geometry::AffineMap;
 
 /// The generator of every random choice in this room.
 pub type Random = ChaCha8Rng;
@@ -16,4 +17,11 @@ pub fn keyed(seed: u64, step: u64, index: u64) -> Random {
         bytes.copy_from_slice(&part.to_le_bytes());
     }
     Random::from_seed(key)
+}
+
+/// A turn by any angle, half the time with a flip.
+pub(super) fn any_turn(random: &mut Random) -> AffineMap {
+    let (sin, cos) = random.random_range(0.0..std::f64::consts::TAU).sin_cos();
+    let flip = if random.random_bool(0.5) { -1.0 } else { 1.0 };
+    AffineMap::from_rows([[cos * flip, -sin, 0.0], [sin * flip, cos, 0.0]])
 }

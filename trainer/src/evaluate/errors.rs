@@ -1,8 +1,7 @@
 use recist::geometry::{Keypoints, PixelSpacing, Point};
-use serde::Serialize;
 
 /// How far a measurement is from a reader's, in millimetres.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Errors {
     /// The measured long axis less the reader's.
     pub long: f64,
@@ -14,19 +13,16 @@ pub struct Errors {
     pub short_ends: f64,
 }
 
-/// The means of absolute errors over many measurements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct MeanErrors {
-    /// Mean absolute difference of the long axes.
-    pub long: f64,
-    /// Mean absolute difference of the short axes.
-    pub short: f64,
-    /// Mean distance of the ends of the long axes.
-    pub long_ends: f64,
-    /// Mean distance of the ends of the short axes.
-    pub short_ends: f64,
+/// Mean and standard deviation of the absolute errors: long axis, short axis, ends of the long, ends of the
+/// short.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
     /// How many measurements.
     pub count: usize,
+    /// The means.
+    pub mean: [f64; 4],
+    /// The standard deviations.
+    pub deviation: [f64; 4],
 }
 
 impl Errors {
@@ -48,21 +44,21 @@ impl Errors {
     }
 }
 
-impl FromIterator<Errors> for MeanErrors {
-    fn from_iter<I: IntoIterator<Item = Errors>>(errors: I) -> Self {
-        let mut mean = Self::default();
-        for error in errors {
-            mean.long += error.long.abs();
-            mean.short += error.short.abs();
-            mean.long_ends += error.long_ends;
-            mean.short_ends += error.short_ends;
-            mean.count += 1;
+impl<'a> FromIterator<&'a Errors> for Statistics {
+    fn from_iter<I: IntoIterator<Item = &'a Errors>>(errors: I) -> Self {
+        let (mut count, mut sums, mut squares) = (0, [0.0; 4], [0.0; 4]);
+        for errors in errors {
+            count += 1;
+            let values = [errors.long.abs(), errors.short.abs(), errors.long_ends, errors.short_ends];
+            for (i, value) in values.into_iter().enumerate() {
+                sums[i] += value;
+                squares[i] += value * value;
+            }
         }
-        let share = 1.0 / mean.count.max(1) as f64;
-        for sum in [&mut mean.long, &mut mean.short, &mut mean.long_ends, &mut mean.short_ends] {
-            *sum *= share;
-        }
-        mean
+        let n = count.max(1) as f64;
+        let mean = sums.map(|sum| sum / n);
+        let deviation = std::array::from_fn(|i| (squares[i] / n - mean[i] * mean[i]).max(0.0).sqrt());
+        Self { count, mean, deviation }
     }
 }
 
@@ -78,7 +74,8 @@ mod tests {
         let spacing = PixelSpacing::new(2.0, 0.5).unwrap();
         let errors = Errors::of(&measured, &reader, spacing);
         assert_eq!(errors, Errors { long: 0.5, short: 2.0, long_ends: 0.25, short_ends: 1.0 });
-        let mean: MeanErrors = [errors, Errors { long: -1.5, ..errors }].into_iter().collect();
-        assert_eq!((mean.long, mean.short, mean.count), (1.0, 2.0, 2));
+        let statistics: Statistics = [errors, Errors { long: -1.5, ..errors }].iter().collect();
+        assert_eq!((statistics.mean[0], statistics.mean[1], statistics.count), (1.0, 2.0, 2));
+        assert_eq!((statistics.deviation[0], statistics.deviation[1]), (0.5, 0.0));
     }
 }

@@ -6,6 +6,6 @@ mod report;
 mod trained_networks;
 
 pub use drawn_box::drawn_box;
-pub use errors::{Errors, MeanErrors};
+pub use errors::{Errors, Statistics};
 pub use report::{Report, Row, Selection, evaluate};
 pub use trained_networks::TrainedNetworks;

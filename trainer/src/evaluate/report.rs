@@ -5,7 +5,7 @@ use rand::RngExt;
 use recist::cascade::{Networks, Workspace, measure};
 use recist::geometry::{Keypoints, LesionBox, Point};
 
-use super::{Errors, drawn_box};
+use super::{Errors, Statistics, drawn_box};
 use crate::data::{Lesion, Origin, Pack, Split, keyed};
 
 /// Which lesions count.
@@ -121,30 +121,8 @@ type Comparison = fn(&Row) -> &[Errors];
 const COMPARISONS: [(&str, Comparison); 3] =
     [("model", |row| &row.model), ("readers", |row| &row.readers), ("box_only", |row| &row.box_only)];
 
-/// Mean and standard deviation of the four absolute differences.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Statistics {
-    count: usize,
-    mean: [f64; 4],
-    deviation: [f64; 4],
-}
-
-impl Statistics {
-    fn of<'a>(rows: impl Iterator<Item = &'a Row>, comparison: Comparison) -> Self {
-        let (mut count, mut sums, mut squares) = (0, [0.0; 4], [0.0; 4]);
-        for errors in rows.flat_map(comparison) {
-            count += 1;
-            let values = [errors.long.abs(), errors.short.abs(), errors.long_ends, errors.short_ends];
-            for (i, value) in values.into_iter().enumerate() {
-                sums[i] += value;
-                squares[i] += value * value;
-            }
-        }
-        let n = count.max(1) as f64;
-        let mean = sums.map(|sum| sum / n);
-        let deviation = std::array::from_fn(|i| (squares[i] / n - mean[i] * mean[i]).max(0.0).sqrt());
-        Self { count, mean, deviation }
-    }
+fn statistics<'a>(rows: impl Iterator<Item = &'a Row>, comparison: Comparison) -> Statistics {
+    rows.flat_map(comparison).collect()
 }
 
 impl Report {
@@ -158,7 +136,7 @@ impl Report {
     /// long, ends of the short.
     #[must_use]
     pub fn model(&self) -> [f64; 4] {
-        Statistics::of(self.rows.iter(), COMPARISONS[0].1).mean
+        statistics(self.rows.iter(), COMPARISONS[0].1).mean
     }
 
     /// The cascade's mean differences over those among the readers, with the central 95 % of 1,000 bootstrap
@@ -166,8 +144,7 @@ impl Report {
     #[must_use]
     pub fn ratios(&self) -> Option<[[f64; 3]; 4]> {
         let ratio = |rows: &[&Row]| -> [f64; 4] {
-            let [model, readers] =
-                [0, 1].map(|i| Statistics::of(rows.iter().copied(), COMPARISONS[i].1).mean);
+            let [model, readers] = [0, 1].map(|i| statistics(rows.iter().copied(), COMPARISONS[i].1).mean);
             std::array::from_fn(|i| model[i] / readers[i])
         };
         let all: Vec<&Row> = self.rows.iter().collect();
@@ -200,7 +177,7 @@ impl Report {
     pub fn to_json(&self) -> String {
         let mut text = format!("{{\"lesions\":{},\"refused\":{}", self.rows.len(), self.refused());
         for (name, comparison) in COMPARISONS {
-            let statistics = Statistics::of(self.rows.iter(), comparison);
+            let statistics = statistics(self.rows.iter(), comparison);
             text += &format!(",\"{name}\":{{\"comparisons\":{}", statistics.count);
             for (i, quantity) in QUANTITIES.iter().enumerate() {
                 text +=
@@ -228,7 +205,7 @@ impl fmt::Display for Report {
             "mean ± sd, mm", "|d long|", "|d short|", "long ends", "short ends"
         )?;
         for (name, comparison) in COMPARISONS {
-            let statistics = Statistics::of(self.rows.iter(), comparison);
+            let statistics = statistics(self.rows.iter(), comparison);
             if statistics.count == 0 {
                 continue;
             }

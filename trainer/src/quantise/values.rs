@@ -1,6 +1,6 @@
 use super::QuantiseError;
 use crate::autodiff::{FeatureMap, Module, NoneTape, cpu, upload};
-use crate::graph::{Graph, Value};
+use crate::graph::Value;
 use crate::quantise::Folded;
 
 /// Runs a network so that every value of it can be looked at.
@@ -12,15 +12,8 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(folded: &Folded) -> Result<Self, QuantiseError> {
-        // The same graph with every node an output.
-        let graph = Graph::build(|scope| -> Result<Vec<Value>, QuantiseError> {
-            let mut values: Vec<Value> = Vec::new();
-            for (_, node) in folded.graph.nodes() {
-                let inputs: Vec<Value> = node.inputs().iter().map(|input| values[input.index()]).collect();
-                values.push(scope.push(node.name(), *node.operator(), &inputs)?);
-            }
-            Ok(values)
-        })?;
+        let every: Vec<Value> = folded.graph.nodes().map(|(value, _)| value).collect();
+        let graph = folded.graph.clone().with_outputs(&every);
         let shape = graph.nodes().next().map(|(_, node)| node.shape());
         let input = shape.map_or((0, 0, 0), |shape| (shape.height, shape.width, shape.channels));
         Ok(Self { module: Module::new(graph, &folded.weights, &cpu())?, input })

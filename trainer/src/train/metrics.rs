@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Losses, Validation};
 
@@ -22,10 +22,7 @@ impl Metrics {
             .split_inclusive('\n')
             .filter(|line| place(line).is_some_and(|at| at <= (stage, step)))
             .collect();
-        let mut partial = PathBuf::from(path);
-        partial.as_mut_os_string().push(".partial");
-        fs::write(&partial, kept)?;
-        fs::rename(&partial, path)?;
+        crate::replace(path, kept.as_bytes())?;
         Ok(Self { file: OpenOptions::new().append(true).open(path)? })
     }
 
@@ -41,16 +38,12 @@ impl Metrics {
         line.push_str(",\"validation\":true");
         append_losses(&mut line, &validation.losses);
         if let Some(errors) = &validation.errors {
+            let [long, short, long_ends, short_ends] = errors.mean;
             let _ = write!(
                 line,
-                ",\"long_mm\":{:.4},\"short_mm\":{:.4},\"long_ends_mm\":{:.4},\"short_ends_mm\":{:.4},\
-                 \"measured\":{},\"refused\":{}",
-                errors.long,
-                errors.short,
-                errors.long_ends,
-                errors.short_ends,
-                errors.count,
-                validation.refused
+                ",\"long_mm\":{long:.4},\"short_mm\":{short:.4},\"long_ends_mm\":{long_ends:.4},\
+                 \"short_ends_mm\":{short_ends:.4},\"measured\":{},\"refused\":{}",
+                errors.count, validation.refused
             );
         }
         writeln!(self.file, "{line}}}")

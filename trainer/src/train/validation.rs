@@ -3,7 +3,7 @@ use recist::cascade::{Measurement, Workspace, measure};
 use super::{Configuration, Lesions, Losses, Stage, StageConfiguration, Trainer, prepare};
 use crate::autodiff::{Device, Error};
 use crate::data::{Lesion, Pixels};
-use crate::evaluate::{Errors, MeanErrors, TrainedNetworks, drawn_box};
+use crate::evaluate::{Errors, Statistics, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
 const STREAM: u64 = 1;
@@ -14,7 +14,7 @@ pub struct Validation {
     /// The stage's losses.
     pub losses: Losses,
     /// Errors in millimetres against every reader; none while the hourglass has not been trained.
-    pub errors: Option<MeanErrors>,
+    pub errors: Option<Statistics>,
     /// Lesions that the cascade refused to measure.
     pub refused: usize,
 }
@@ -54,7 +54,7 @@ pub fn validate<D: Device<f32>>(
             None => refused += 1,
         }
     }
-    Ok(Validation { losses, errors: Some(errors.into_iter().collect()), refused })
+    Ok(Validation { losses, errors: Some(errors.iter().collect()), refused })
 }
 
 /// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.

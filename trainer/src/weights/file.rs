@@ -1,5 +1,4 @@
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -52,22 +51,8 @@ impl Weights {
         });
         let text = safetensors::serialize(views, None)
             .map_err(|error| WeightsError::Format { path: path.to_owned(), reason: error.to_string() })?;
-        replace(path, &text).map_err(|source| WeightsError::File { path: path.to_owned(), source })
+        crate::replace(path, &text).map_err(|source| WeightsError::File { path: path.to_owned(), source })
     }
-}
-
-/// Puts `bytes` in the place of the file at `path`, all or nothing.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let written = File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The error that counts is the one that stopped the writing.
-        let _ = fs::remove_file(&partial);
-    }
-    written
 }
 
 #[cfg(test)]

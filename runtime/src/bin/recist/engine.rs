@@ -43,27 +43,36 @@ impl Engine {
         area: LesionBox,
         workspace: &mut Workspace,
     ) -> Result<(Measurement, String), String> {
-        match self {
+        let (measured, name) = match self {
             Self::Int8 => {
                 let measured = measure(slice, area, &mut model.networks(), workspace, |_| ());
-                Ok((measured.map_err(|error| error.to_string())?, model.engine()))
+                (measured.map_err(|error| error.to_string()), model.engine())
             }
-            Self::Int8Tract | Self::Float32 => self.measure_on_tract(model, onnx, slice, area, workspace),
-        }
+            #[cfg(feature = "onnx")]
+            Self::Int8Tract | Self::Float32 => {
+                let (mut networks, name) = self.on_tract(model, onnx)?;
+                let measured = measure(slice, area, &mut networks, workspace, |_| ());
+                (measured.map_err(|error| error.to_string()), name)
+            }
+            #[cfg(not(feature = "onnx"))]
+            Self::Int8Tract | Self::Float32 => {
+                let _ = onnx;
+                return Err("this program was built without tract: build it with --features onnx".to_owned());
+            }
+        };
+        Ok((measured?, name))
     }
 
+    /// The networks on tract, and the engine's name.
     #[cfg(feature = "onnx")]
-    fn measure_on_tract(
+    fn on_tract(
         self,
         model: &Model,
         onnx: Option<&Path>,
-        slice: &CtSlice<'_>,
-        area: LesionBox,
-        workspace: &mut Workspace,
-    ) -> Result<(Measurement, String), String> {
+    ) -> Result<(recist::onnx::TractNetworks, String), String> {
         use recist::onnx::TractNetworks;
-        let bundle = model.bundle();
         let (networks, name) = if self == Self::Int8Tract {
+            let bundle = model.bundle();
             let networks = TractNetworks::plans(bundle.localization(), bundle.hourglass(), model.kernel());
             (networks, format!("{} in tract", model.engine()))
         } else {
@@ -75,20 +84,6 @@ impl Engine {
             let networks = TractNetworks::float32(&read("localization.onnx")?, &read("hourglass.onnx")?);
             (networks, "float32 tract".to_owned())
         };
-        let mut networks = networks.map_err(|error| error.to_string())?;
-        let measured = measure(slice, area, &mut networks, workspace, |_| ());
-        Ok((measured.map_err(|error| error.to_string())?, name))
-    }
-
-    #[cfg(not(feature = "onnx"))]
-    fn measure_on_tract(
-        self,
-        _model: &Model,
-        _onnx: Option<&Path>,
-        _slice: &CtSlice<'_>,
-        _area: LesionBox,
-        _workspace: &mut Workspace,
-    ) -> Result<(Measurement, String), String> {
-        Err("this program was built without tract: build it with --features onnx".to_owned())
+        Ok((networks.map_err(|error| error.to_string())?, name))
     }
 }

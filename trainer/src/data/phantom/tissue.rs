@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::outline::Outline;
 use super::raster::Raster;
-use crate::data::Random;
+use crate::data::{Random, random::any_turn};
 
 /// Hounsfield units of what a section through the body shows, with how often it does.
 const TISSUES: [(f32, f64); 10] = [
@@ -131,13 +131,8 @@ impl Backgrounds {
         if slice.lesions.iter().any(|lesion| lesion.distance(center) < step * side as f64) {
             return None;
         }
-        let (sin, cos) = random.random_range(0.0..std::f64::consts::TAU).sin_cos();
-        let flip = if random.random_bool(0.5) { -1.0 } else { 1.0 };
+        let turn = any_turn(random).then(AffineMap::scale_then_shift(step, step, Point::new(0.0, 0.0)));
         let middle = (side - 1) as f64 / 2.0;
-        let turn = AffineMap::from_rows([
-            [step * cos * flip, -step * sin, 0.0],
-            [step * sin * flip, step * cos, 0.0],
-        ]);
         let map = AffineMap::scale_then_shift(1.0, 1.0, Point::new(-middle, -middle))
             .then(turn)
             .then(AffineMap::scale_then_shift(1.0, 1.0, center));

@@ -1,0 +1,21 @@
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Puts `bytes` in the place of the file at `path`, all or nothing: they are written beside it, and renamed when
+/// they are on the disk.
+///
+/// # Errors
+/// If the file cannot be written or renamed; nothing is left beside it then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The error that counts is the one that stopped the writing.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}
