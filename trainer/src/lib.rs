@@ -1,5 +1,6 @@
 //! The trainer: from a folder of CT images to a quantised model that the runtime opens.
 
+pub mod ablation;
 pub mod autodiff;
 pub mod data;
 pub mod evaluate;

@@ -2,17 +2,19 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use recist::bundle::{AlignedBytes, Bundle};
-use recist::cascade::{EngineNetworks, Plans};
+use recist::cascade::{EngineNetworks, Networks, Plans};
 use recist::engine::Kernel;
-use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{Report, Selection, TrainedNetworks, evaluate};
+use recist_trainer::evaluate::{
+    Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
+};
 use recist_trainer::export::TrainedModel;
+use recist_trainer::{autodiff, replace};
 
 use super::Run;
 
-/// Measure the lesions of a split and compare with their readers: mean errors in mm, beside the disagreement
-/// of the readers and what the box alone would say.
+/// Measure the lesions of a split and compare with their readers: differences in mm and pixels, beside the
+/// disagreement of the readers and what the box alone would say; by size, by confidence, and in careless boxes.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "evaluate")]
 pub(crate) struct Evaluate {
@@ -25,18 +27,15 @@ pub(crate) struct Evaluate {
     /// train, val or test
     #[argh(option)]
     split: String,
-    /// leave out lesions whose mean long axis is shorter, in mm (10)
-    #[argh(option, default = "10.0")]
-    minimum_mm: f64,
-    /// leave out lesions with fewer readers (1)
-    #[argh(option, default = "1")]
-    readers: usize,
-    /// draw boxes of this many longer sides of the lesion, in place of 2 to 2.5
-    #[argh(option)]
-    box_scale: Option<f64>,
     /// print one line of JSON
     #[argh(switch)]
     json: bool,
+    /// write a table (CSV), one row a lesion
+    #[argh(option)]
+    csv: Option<PathBuf>,
+    /// write a page of charts and cases (PNG)
+    #[argh(option)]
+    picture: Option<PathBuf>,
 }
 
 impl Run for Evaluate {
@@ -44,40 +43,60 @@ impl Run for Evaluate {
         let split =
             Split::of_name(&self.split).ok_or_else(|| format!("no split is called {:?}", self.split))?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
-        let selection = Selection {
-            split,
-            minimum_mm: self.minimum_mm,
-            readers: self.readers,
-            box_scale: self.box_scale.map_or([2.0, 2.5], |scale| [scale; 2]),
-        };
+        let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
-            floating_point(&TrainedModel::read(&self.model)?, &packs, selection)?
+            floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?
         } else {
-            integers(&std::fs::read(&self.model)?, &packs, selection)?
+            integers(&std::fs::read(&self.model)?, &packs, selection, true)?
         };
-        super::say(&if self.json { report.to_json() } else { report.to_string() })
+        if report.rows.is_empty() {
+            return Err(format!("the packs hold no lesion of the split {split} on its largest slice").into());
+        }
+        let evaluation = Evaluation::of(&self.model.display().to_string(), &self.split, &report);
+        if let Some(path) = &self.csv {
+            replace(path, lesion_table(&report, &packs).as_bytes())?;
+        }
+        if let Some(path) = &self.picture {
+            picture(path, &evaluation, &report, &packs)?;
+        }
+        super::say(&if self.json { evaluation.to_json() } else { evaluation.to_string() })
     }
 }
 
-/// Evaluates a trained model as it was trained.
+/// Evaluates a trained model as it was trained; in careless boxes too if `other_boxes`.
 pub(super) fn floating_point(
     model: &TrainedModel,
     packs: &[Pack],
     selection: Selection,
+    other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
-    let mut networks = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
-    Ok(evaluate(packs, selection, &mut networks)?)
+    let networks = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
+    report(packs, selection, networks, other_boxes)
 }
 
-/// Evaluates a bundle as the runtime runs it.
+/// Evaluates a bundle as the runtime runs it; in careless boxes too if `other_boxes`.
 pub(super) fn integers(
     bundle: &[u8],
     packs: &[Pack],
     selection: Selection,
+    other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let bytes = AlignedBytes::copy_of(bundle);
     let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
-    let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
-    Ok(evaluate(packs, selection, &mut networks)?)
+    let networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
+    report(packs, selection, networks, other_boxes)
+}
+
+fn report(
+    packs: &[Pack],
+    selection: Selection,
+    mut networks: impl Networks,
+    other_boxes: bool,
+) -> Result<Report, Box<dyn Error>> {
+    let mut report = evaluate(packs, selection, &mut networks)?;
+    if other_boxes {
+        report.try_other_boxes(packs, selection.box_scale, &mut networks)?;
+    }
+    Ok(report)
 }

@@ -78,10 +78,10 @@ impl Run for Export {
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
-        let float32 = floating_point(&model, &packs, selection)?;
+        let float32 = floating_point(&model, &packs, selection, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
         let plain = self.bundle(&model, &quantised, "not measured", &[])?;
-        let int8 = integers(&plain, &packs, selection)?;
+        let int8 = integers(&plain, &packs, selection, false)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
             "validation split, {} lesions of at least 10 mm: mean difference to a reader {long:.2} mm (long axis), \

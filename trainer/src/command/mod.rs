@@ -1,5 +1,6 @@
 //! The subcommands: one file each, with its arguments and what it does with them.
 
+mod ablate;
 mod evaluate;
 mod export;
 mod prepare;
@@ -20,6 +21,7 @@ pub(crate) trait Run {
 #[derive(argh::FromArgs)]
 #[argh(subcommand)]
 pub(crate) enum Command {
+    Ablate(ablate::Ablate),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Prepare(prepare::Prepare),
@@ -31,6 +33,7 @@ pub(crate) enum Command {
 impl Run for Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         match self {
+            Self::Ablate(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Export(command) => command.run(),
             Self::Prepare(command) => command.run(),

@@ -36,15 +36,15 @@ impl Run for Train {
         let batch = configuration.batch;
         let run = train::Run::open(&self.out, configuration, packs, self.resume)?;
         match self.device.as_str() {
-            "cpu" => run.train(&autodiff::cpu(), reporter(batch))?,
+            "cpu" => run.train(&autodiff::cpu(), reporter(batch, |line| println!("{line}")))?,
             other => return Err(format!("this program was built without a device called {other:?}").into()),
         }
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }
 }
 
-/// Shows a progress bar, and a line for every validation.
-fn reporter(batch: usize) -> impl FnMut(&Outcome<'_>) {
+/// Shows a progress bar, and a line for every validation: by `print` where there is no terminal for the bar.
+pub(super) fn reporter(batch: usize, print: fn(&str)) -> impl FnMut(&Outcome<'_>) {
     let style = ProgressStyle::with_template("{msg} {bar:30} step {pos}/{len}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::no_length().with_style(style);
@@ -81,7 +81,7 @@ fn reporter(batch: usize) -> impl FnMut(&Outcome<'_>) {
                 validation.losses.sum(),
                 millimetres.unwrap_or_default()
             );
-            if bar.is_hidden() { println!("{text}") } else { bar.println(text) }
+            if bar.is_hidden() { print(&text) } else { bar.println(text) }
         }
     }
 }

@@ -10,8 +10,14 @@ use crate::data::{Lesion, keyed};
 /// None for endpoints that are no box.
 #[must_use]
 pub fn drawn_box(lesion: &Lesion, scale: [f64; 2]) -> Option<LesionBox> {
+    redrawn_box(lesion, scale, 0)
+}
+
+/// The box that a user draws when asked again: number 0 is [`drawn_box`], the others are as good.
+#[must_use]
+pub fn redrawn_box(lesion: &Lesion, scale: [f64; 2], number: u64) -> Option<LesionBox> {
     let key = lesion.name.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
-    let mut random = keyed(0, key, 0);
+    let mut random = keyed(0, key, number);
     let offset = Point::new(random.random_range(-0.25..=0.25), random.random_range(-0.25..=0.25));
     let points = lesion.keypoints().next()?.to_array();
     LesionBox::drawn_round(&points, random.random_range(scale[0]..=scale[1]), offset).ok()

@@ -1,5 +1,7 @@
 use recist::geometry::{Keypoints, PixelSpacing, Point};
 
+use super::Four;
+
 /// How far a measurement is from a reader's, in millimetres.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Errors {
@@ -41,6 +43,14 @@ impl Errors {
         let (short, short_ends) =
             axis([measured.short_start, measured.short_end], [reader.short_start, reader.short_end]);
         Self { long, short, long_ends, short_ends }
+    }
+}
+
+impl Statistics {
+    /// The means by name; not numbers where nothing was measured.
+    #[must_use]
+    pub fn means(&self) -> Four<f64> {
+        Four::from_fn(|i| if self.count > 0 { self.mean[i] } else { f64::NAN })
     }
 }
 

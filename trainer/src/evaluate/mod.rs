@@ -1,11 +1,37 @@
-//! How well a cascade measures: errors in millimetres against the readers.
+//! How well a cascade measures: measured through the runtime, compared with the readers, told as text, JSON, a table
+//! and a picture.
 
+mod agreement;
+mod bootstrap;
+mod careless;
+mod difference;
 mod drawn_box;
 mod errors;
+mod evaluation;
+mod four;
+mod lesion_table;
+mod picture;
+mod reliability;
 mod report;
+mod row;
+mod selection;
+mod size_class;
+mod table;
 mod trained_networks;
 
-pub use drawn_box::drawn_box;
+pub use agreement::Agreement;
+pub use careless::{BOX_SIZES, BoxSize, Careless, REDRAWN, Spread};
+pub use difference::{Difference, LIMITS_OF_AGREEMENT};
+pub use drawn_box::{drawn_box, redrawn_box};
 pub use errors::{Errors, Statistics};
-pub use report::{Report, Row, Selection, evaluate};
+pub use evaluation::{Evaluation, Group};
+pub use four::Four;
+pub use lesion_table::lesion_table;
+pub use picture::picture;
+pub use reliability::{Bin, Reliability};
+pub use report::{Report, evaluate};
+pub use row::{Found, Row};
+pub use selection::Selection;
+pub use size_class::SizeClass;
+pub use table::{Comparison, Deviations, Estimate, Table};
 pub use trained_networks::TrainedNetworks;

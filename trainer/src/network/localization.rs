@@ -1,3 +1,5 @@
+use recist::cascade::ThetaOutputs;
+use recist::geometry::Theta;
 use serde::{Deserialize, Serialize};
 
 use super::{Bottleneck, NetworkError};
@@ -105,6 +107,15 @@ impl Localization {
         let theta = weights.get_mut(&bias).map(Tensor::values_mut);
         theta.expect("a localization network has a layer for θ").copy_from_slice(&THETA_START);
         weights
+    }
+
+    /// The θ that an untrained network answers for every patch.
+    ///
+    /// # Panics
+    /// Never: the numbers are a θ.
+    #[must_use]
+    pub fn untrained_theta() -> Theta {
+        ThetaOutputs::from_array(THETA_START).theta().expect("a direction and a scale")
     }
 
     /// ResNet's conv1 to conv5_x, in torchvision's order and names; the results of all stages, finest first.

@@ -5,6 +5,7 @@ use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{Configuration, Lesions, Stage};
 use crate::data::{Random, Targets, augment, gaussian_heatmaps, keyed};
+use crate::network::Localization;
 
 /// What one training step is given.
 #[derive(Clone, Debug)]
@@ -71,7 +72,11 @@ impl Batch {
         let sample = augment(lesion, samples, pixels.depth, &configuration.augmentation, random).ok()?;
         let (targets, theta) = Targets::of(&sample.keypoints).ok()?;
         if stage == Stage::Shn {
-            let theta = disturbed(theta, configuration.pose_noise, random)?;
+            let theta = if configuration.fixed_pose {
+                Localization::untrained_theta()
+            } else {
+                disturbed(theta, configuration.pose_noise, random)?
+            };
             let heatmaps = gaussian_heatmaps(&sample.keypoints, theta, heatmap_size).ok()?;
             let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
             let first = self.patches.len();

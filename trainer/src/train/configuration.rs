@@ -40,6 +40,11 @@ pub struct Configuration {
     /// patch widths, angle in radians of the double angle, ln scale.
     #[serde(default = "pose_noise")]
     pub pose_noise: [f64; 3],
+    /// Whether the hourglass learns behind the θ of an untrained localization network
+    /// ([`Localization::untrained_theta`](crate::network::Localization::untrained_theta)), as if there were no
+    /// spatial transformer. Only stages that train the hourglass alone can.
+    #[serde(default)]
+    pub fixed_pose: bool,
     /// Steps from one validation to the next: what this trainer calls an epoch.
     pub epoch: u64,
     /// Lesions of a validation.
@@ -151,6 +156,10 @@ impl Configuration {
             "augmentation.box_offset is not from 0 to 0.25",
         )?;
         require(!self.stages.is_empty(), "there is no stage")?;
+        require(
+            !self.fixed_pose || self.stages.iter().all(|stage| stage.stage == Stage::Shn),
+            "fixed_pose, and a stage that trains the localization network",
+        )?;
         self.stages.iter().try_for_each(|stage| stage.schedule.check().map_err(ConfigurationError::Value))
     }
 }

@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts, REQUIRED_KEYS};
+use recist::cascade::{EngineNetworks, Plans, Stage, Workspace, measure};
+use recist::engine::Kernel;
+use recist::image::PATCH_SIZE;
+use recist_trainer::ablation::Variant;
+use recist_trainer::autodiff;
+use recist_trainer::data::{Pack, Split};
+use recist_trainer::evaluate::{Four, Report, Selection};
+use recist_trainer::export::{CalibrationPatches, TrainedModel, quantise};
+use recist_trainer::graph::Summary;
+use recist_trainer::network::Network;
+use recist_trainer::quantise::Rule;
+use recist_trainer::train::{self, Configuration};
+use serde::Serialize;
+
+use super::Run;
+use super::evaluate::floating_point;
+use super::train::reporter;
+
+/// Train the rows of the paper's ablation, each with the same data and steps, and compare them on the validation
+/// split: the hourglass alone, with a spatial transformer that learns from θ, from θ and the mask, and the full
+/// method. Started again with the same arguments, it goes on where it stopped.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "ablate")]
+pub(crate) struct Ablate {
+    /// a packed file of lesions, as prepare writes it; may be given more than once
+    #[argh(option)]
+    data: Vec<PathBuf>,
+    /// the full method: a preset or a configuration file (edge)
+    #[argh(option, default = "String::from(\"edge\")")]
+    config: String,
+    /// training steps of every row
+    #[argh(option)]
+    steps: u64,
+    /// how many times every row is trained, each time from another seed (1)
+    #[argh(option, default = "1")]
+    seeds: u64,
+    /// folder of the runs, one a row and seed
+    #[argh(option)]
+    out: PathBuf,
+    /// print one line of JSON
+    #[argh(switch)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Ablation {
+    steps: u64,
+    lesions: usize,
+    rows: Vec<Row>,
+}
+
+/// One row from one seed.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    seed: u64,
+    refused: usize,
+    /// Mean differences to a reader.
+    mm: Four<f64>,
+    multiply_accumulates: u64,
+    /// A whole measurement in integers on one core, median.
+    microseconds: u64,
+}
+
+/// What a measurement costs, whatever the networks have learnt: of the whole cascade, and of its localization
+/// network.
+struct Costs {
+    multiply_accumulates: [u64; 2],
+    microseconds: [u64; 2],
+}
+
+impl Run for Ablate {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let full = Configuration::open(&self.config)?;
+        let open = || self.data.iter().map(|path| Pack::open(path)).collect::<Result<Vec<Pack>, _>>();
+        let mut trained = Vec::new();
+        for seed in 0..self.seeds {
+            for variant in Variant::ALL {
+                let folder = self.out.join(format!("{}-{seed}", variant.word()));
+                let configuration = variant.configuration(&full, self.steps, seed)?;
+                let batch = configuration.batch;
+                let run = train::Run::open(&folder, configuration, open()?, true)?;
+                if !folder.join("weights.safetensors").exists() {
+                    eprintln!("{variant}, seed {seed}");
+                    run.train(&autodiff::cpu(), reporter(batch, |line| eprintln!("{line}")))?;
+                }
+                trained.push((variant, seed, TrainedModel::read(&folder)?));
+            }
+        }
+        let packs = open()?;
+        let (_, _, last) = trained.last().ok_or("seeds is 0")?;
+        let costs = Costs::measure(last, &packs)?;
+        let mut rows = Vec::new();
+        let mut lesions = 0;
+        for (variant, seed, model) in &trained {
+            let report = floating_point(model, &packs, Selection::whole(Split::Val), false)?;
+            lesions = report.rows.len();
+            rows.push(Row::of(*variant, *seed, &report, &costs));
+        }
+        let ablation = Ablation { steps: self.steps, lesions, rows };
+        super::say(&if self.json { serde_json::to_string(&ablation)? + "\n" } else { ablation.to_string() })
+    }
+}
+
+impl Row {
+    fn of(variant: Variant, seed: u64, report: &Report, costs: &Costs) -> Self {
+        let less = |[all, localization]: [u64; 2]| if variant.localizes() { all } else { all - localization };
+        let errors = report.model();
+        Self {
+            name: variant.to_string(),
+            seed,
+            refused: report.refused(),
+            mm: Four::from_fn(|i| errors[i]),
+            multiply_accumulates: less(costs.multiply_accumulates),
+            microseconds: less(costs.microseconds),
+        }
+    }
+}
+
+impl Costs {
+    /// Counts and times `model`, quantised, on the validation lesions.
+    fn measure(model: &TrainedModel, packs: &[Pack]) -> Result<Self, Box<dyn Error>> {
+        let Network { localization, hourglass, .. } = &model.network;
+        let localization = Summary::of(&localization.graph(PATCH_SIZE)?).multiply_accumulates();
+        let both = localization + Summary::of(&hourglass.graph(PATCH_SIZE)?).multiply_accumulates();
+
+        let patches = CalibrationPatches::draw(packs, Split::Train, CALIBRATION_PATCHES)?;
+        let [localization_network, hourglass_network] = quantise(model, &patches, Rule::default())?;
+        let manifest = REQUIRED_KEYS.map(|key| match key {
+            "preprocessing" => (key, PREPROCESSING),
+            "canonical_layout" => (key, CANONICAL_LAYOUT),
+            _ => (key, "ablation"),
+        });
+        let bytes = bundle::write(&Parts {
+            manifest: &manifest,
+            localization: &localization_network.plan,
+            hourglass: &hourglass_network.plan,
+            test_vectors: &[],
+        })?;
+        let bytes = AlignedBytes::copy_of(&bytes);
+        let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
+        let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
+        let (mut workspace, mut samples) = (Box::new(Workspace::new()), Vec::new());
+        let mut times: BTreeMap<Stage, Vec<u128>> = BTreeMap::new();
+        let lesions = packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Val);
+        for (lesion, pixels) in lesions.take(TIMED_LESIONS) {
+            let Some(area) = recist_trainer::evaluate::drawn_box(lesion, [2.0, 2.5]) else { continue };
+            pixels.read(&mut samples);
+            let slice = pixels.slice(lesion, &samples)?;
+            let mut start = Instant::now();
+            // A refusal has no time for the stages that it did not come to.
+            let _ = measure(&slice, area, &mut networks, &mut workspace, |stage| {
+                times.entry(stage).or_default().push(start.elapsed().as_micros());
+                start = Instant::now();
+            });
+        }
+        let medians: BTreeMap<Stage, u64> = times
+            .into_iter()
+            .map(|(stage, mut times)| {
+                times.sort_unstable();
+                (stage, u64::try_from(times[times.len() / 2]).unwrap_or(u64::MAX))
+            })
+            .collect();
+        let localization_time = medians.get(&Stage::Localization).copied().unwrap_or(0);
+        Ok(Self {
+            multiply_accumulates: [both, localization],
+            microseconds: [medians.values().sum(), localization_time],
+        })
+    }
+}
+
+/// Patches that ranges are measured on: the plan's time does not depend on them.
+const CALIBRATION_PATCHES: usize = 32;
+
+/// Lesions that are timed.
+const TIMED_LESIONS: usize = 200;
+
+impl std::fmt::Display for Ablation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { steps, lesions, rows } = self;
+        writeln!(f, "{steps} steps a row, {lesions} validation lesions, mean difference to a reader in mm")?;
+        let heads = "seed  refused   long  short   long's ends  short's ends    MMAC   a measurement, µs";
+        writeln!(f, "{:<22} {heads}", "")?;
+        for Row { name, seed, refused, mm, multiply_accumulates, microseconds } in rows {
+            let [long, short, long_ends, short_ends] = mm.as_array();
+            let millions = multiply_accumulates / 1_000_000;
+            writeln!(
+                f,
+                "{name:<22} {seed:>4} {refused:>8} {long:>6.2} {short:>6.2} {long_ends:>13.2} {short_ends:>13.2} \
+                 {millions:>7} {microseconds:>19}"
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+use recist::cascade::{Networks, Workspace};
+use recist::geometry::LesionBox;
+use serde::Serialize;
+
+use super::report::find;
+use super::row::against;
+use super::{Difference, Four, Row, Statistics, drawn_box, redrawn_box};
+use crate::data::Pack;
+
+/// Sides of boxes, in longer sides of the endpoints' rectangle, that a user draws who takes no care.
+pub const BOX_SIZES: [f64; 5] = [1.3, 1.6, 2.0, 2.5, 3.0];
+
+/// How often a box is drawn anew to see how much a measurement depends on it.
+pub const REDRAWN: usize = 20;
+
+/// What a cascade finds of one lesion in other boxes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Careless {
+    /// Against every reader, for each of [`BOX_SIZES`]; empty where the cascade refused.
+    pub sizes: [Vec<Difference>; BOX_SIZES.len()],
+    /// The long and the short axis in mm in each of [`REDRAWN`] boxes that are drawn as the first was; those
+    /// in which the cascade refused are left out.
+    pub redrawn: Vec<[f64; 2]>,
+}
+
+/// How well lesions are measured in boxes of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BoxSize {
+    /// The side, in longer sides of the endpoints' rectangle.
+    pub size: f64,
+    /// Lesions that the cascade refused.
+    pub refused: usize,
+    /// The mean absolute differences to a reader in mm.
+    pub mm: Four<f64>,
+}
+
+/// How much measurements depend on how the box was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Boxes drawn round each lesion.
+    pub boxes: usize,
+    /// Measurements that the cascade refused.
+    pub refused: usize,
+    /// 95 of 100 long axes are nearer to the median of their lesion than this, in mm.
+    pub long_mm: f64,
+    /// The same for short axes.
+    pub short_mm: f64,
+}
+
+impl Careless {
+    /// Measures the lesion of `row` in all these boxes.
+    pub(super) fn measure<N: Networks>(
+        row: &Row,
+        packs: &[Pack],
+        box_scale: [f64; 2],
+        networks: &mut N,
+        workspace: &mut Workspace,
+    ) -> Result<Self, String> {
+        let (lesion, pixels) = packs[row.place.0].get(row.place.1);
+        let mut samples = Vec::new();
+        pixels.read(&mut samples);
+        let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
+        let mut find =
+            |area: Option<LesionBox>| area.and_then(|area| find(&slice, area, networks, workspace));
+        let sizes = BOX_SIZES.map(|size| {
+            let found = find(drawn_box(lesion, [size; 2]));
+            found.map_or_else(Vec::new, |found| against(&found.keypoints, lesion, row.spacing))
+        });
+        let redrawn = (1..=REDRAWN as u64).filter_map(|number| {
+            let ends = find(redrawn_box(lesion, box_scale, number))?.keypoints;
+            Some([
+                row.spacing.distance_mm(ends.long_start, ends.long_end),
+                row.spacing.distance_mm(ends.short_start, ends.short_end),
+            ])
+        });
+        let redrawn = redrawn.collect();
+        Ok(Self { sizes, redrawn })
+    }
+
+    /// The absolute distances of the redrawn boxes' axes to their medians in mm, long (0) or short (1).
+    fn distances(&self, axis: usize) -> Vec<f64> {
+        let mut lengths: Vec<f64> = self.redrawn.iter().map(|lengths| lengths[axis]).collect();
+        lengths.sort_unstable_by(f64::total_cmp);
+        let Some(&median) = lengths.get(lengths.len() / 2) else { return lengths };
+        lengths.into_iter().map(|length| (length - median).abs()).collect()
+    }
+
+    /// 95 of 100 of the lesion's long and short axes are nearer to their median than this, in mm.
+    #[must_use]
+    pub fn spread_mm(&self) -> [f64; 2] {
+        [0, 1].map(|axis| percentile_95(self.distances(axis)))
+    }
+}
+
+impl BoxSize {
+    /// All of [`BOX_SIZES`], of the rows that were measured in them.
+    pub(super) fn all(rows: &[&Row]) -> Vec<Self> {
+        let all = BOX_SIZES.into_iter().enumerate().map(|(i, size)| {
+            let tried = || rows.iter().filter_map(|row| row.careless.as_ref()).map(|c| &c.sizes[i]);
+            let statistics: Statistics = tried().flatten().map(|difference| &difference.mm).collect();
+            let refused = tried().filter(|differences| differences.is_empty()).count();
+            Self { size, refused, mm: statistics.means() }
+        });
+        all.collect()
+    }
+}
+
+impl Spread {
+    /// Of the rows that were measured in redrawn boxes.
+    pub(super) fn of(rows: &[&Row]) -> Self {
+        let tried = || rows.iter().filter_map(|row| row.careless.as_ref());
+        let [long_mm, short_mm] =
+            [0, 1].map(|axis| percentile_95(tried().flat_map(|careless| careless.distances(axis)).collect()));
+        let refused = tried().map(|careless| REDRAWN - careless.redrawn.len()).sum();
+        Self { boxes: REDRAWN, refused, long_mm, short_mm }
+    }
+}
+
+fn percentile_95(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = (values.len() * 95).div_ceil(100).saturating_sub(1);
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::example;
+    use super::*;
+
+    #[test]
+    fn the_spread_is_round_each_lesions_own_median() {
+        let with = |lengths: Vec<f64>| {
+            let redrawn = lengths.into_iter().map(|length| [length, 5.0]).collect();
+            let careless = Careless { sizes: [const { Vec::new() }; 5], redrawn };
+            Row { careless: Some(careless), ..example(0, 10.0, 1.0, 2.0) }
+        };
+        let steady = with(vec![30.0; 20]);
+        let mut lengths = vec![10.0; 20];
+        (lengths[0], lengths[1], lengths[2]) = (10.5, 9.0, 14.0);
+        let unsteady = with(lengths);
+        assert_eq!(unsteady.careless.as_ref().unwrap().spread_mm(), [1.0, 0.0], "the 19th of 20");
+        let spread = Spread::of(&[&steady, &unsteady]);
+        assert_eq!((spread.long_mm, spread.short_mm, spread.refused), (0.5, 0.0, 0), "the 38th of 40");
+        assert_eq!(Spread::of(&[&with(vec![1.0; 17])]).refused, 3);
+    }
+
+    #[test]
+    fn every_size_of_box_has_its_own_errors() {
+        let mut row = example(0, 10.0, 1.0, 2.0);
+        let mut sizes = [const { Vec::new() }; 5];
+        sizes[1] = example(0, 10.0, 2.5, 0.0).model;
+        row.careless = Some(Careless { sizes, redrawn: Vec::new() });
+        let all = BoxSize::all(&[&row]);
+        assert_eq!((all[1].size, all[1].refused, all[1].mm), (1.6, 0, Four::from_fn(|_| 2.5)));
+        assert_eq!((all[0].size, all[0].refused), (1.3, 1));
+    }
+}

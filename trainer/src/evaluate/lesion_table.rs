@@ -1,0 +1,81 @@
+use recist::geometry::Point;
+
+use super::{BOX_SIZES, Difference, Report, Row, Statistics};
+use crate::data::Pack;
+
+/// The report as a table (CSV), one row a lesion. Places are in pixels of the whole image, differences mean ones
+/// over the readers in mm: signed where the column says `signed`, else absolute. What was not measured is empty.
+///
+/// # Panics
+/// If `packs` are not those of the report.
+#[must_use]
+pub fn lesion_table(report: &Report, packs: &[Pack]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for (number, row) in report.rows.iter().enumerate() {
+        let fields = fields(row, packs);
+        if number == 0 {
+            writer.write_record(fields.iter().map(|(name, _)| name)).expect("memory takes every record");
+        }
+        writer.write_record(fields.iter().map(|(_, value)| value)).expect("memory takes every record");
+    }
+    let bytes = writer.into_inner().expect("memory takes every record");
+    String::from_utf8(bytes).expect("every field is text")
+}
+
+fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
+    let origin = packs[row.place.0].get(row.place.1).0.patch_origin.map(|pixels| pixels as f64);
+    let origin = Point::new(origin[0], origin[1]);
+    let mut fields = vec![
+        ("lesion".to_owned(), row.name.clone()),
+        ("patient".to_owned(), row.patient.clone()),
+        ("organ".to_owned(), row.organ.clone().unwrap_or_default()),
+        ("readers".to_owned(), row.reader_count().to_string()),
+    ];
+    let mut number = |name: &str, value: Option<f64>| {
+        fields.push((name.to_owned(), value.map_or_else(String::new, |value| format!("{value:.3}"))));
+    };
+    number("row_spacing_mm", Some(row.spacing.row_mm()));
+    number("column_spacing_mm", Some(row.spacing.column_mm()));
+    number("long_mm", Some(row.reader_mm[0]));
+    number("short_mm", Some(row.reader_mm[1]));
+    let [x0, y0, x1, y1] = row.area.corners();
+    for (name, edge) in
+        [("x0", x0 + origin.x), ("y0", y0 + origin.y), ("x1", x1 + origin.x), ("y1", y1 + origin.y)]
+    {
+        number(name, Some(edge));
+    }
+    number("confidence", row.found.map(|found| f64::from(found.confidence)));
+    let ends = ["long", "short"].iter().flat_map(|axis| [1, 2].map(|end| (axis, end)));
+    for (i, (axis, end)) in ends.enumerate() {
+        let place = row.found.map(|found| found.keypoints.to_array()[i] + origin);
+        number(&format!("{axis}_x{end}"), place.map(|place| place.x));
+        number(&format!("{axis}_y{end}"), place.map(|place| place.y));
+    }
+    let mean = |value: fn(&Difference) -> f64| {
+        let sum: f64 = row.model.iter().map(value).sum();
+        (!row.model.is_empty()).then(|| sum / row.model.len() as f64)
+    };
+    number("model_long_signed_mm", mean(|difference| difference.mm.long));
+    number("model_short_signed_mm", mean(|difference| difference.mm.short));
+    number("model_long_signed_percent", mean(Difference::long_percent));
+    for (of, differences) in [("model", &row.model), ("readers", &row.readers), ("box_only", &row.box_only)] {
+        let statistics: Statistics = differences.iter().map(|difference| &difference.mm).collect();
+        for (i, quantity) in ["long", "short", "long_ends", "short_ends"].iter().enumerate() {
+            let value = (statistics.count > 0).then_some(statistics.mean[i]);
+            number(&format!("{of}_{quantity}_mm"), value);
+        }
+    }
+    let spread = row.careless.as_ref().map(|careless| careless.spread_mm());
+    number("redrawn_long_mm", spread.map(|spread| spread[0]));
+    number("redrawn_short_mm", spread.map(|spread| spread[1]));
+    for (i, size) in BOX_SIZES.iter().enumerate() {
+        let differences = row.careless.as_ref().map(|careless| &careless.sizes[i]);
+        let measured = differences.filter(|differences| !differences.is_empty());
+        let statistics = measured.map(|differences| -> Statistics {
+            differences.iter().map(|difference| &difference.mm).collect()
+        });
+        number(&format!("box_{size}_long_mm"), statistics.map(|statistics| statistics.mean[0]));
+        number(&format!("box_{size}_short_mm"), statistics.map(|statistics| statistics.mean[1]));
+    }
+    fields
+}

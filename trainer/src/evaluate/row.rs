@@ -1,0 +1,142 @@
+use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
+
+use super::{Careless, Difference};
+use crate::data::Lesion;
+
+/// What happened to one lesion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The number of the pack that holds it, and its own there.
+    pub place: (usize, usize),
+    /// [`Lesion::name`].
+    pub name: String,
+    /// The patient.
+    pub patient: String,
+    /// The organ, where the data say.
+    pub organ: Option<String>,
+    /// The slice's pixel spacing.
+    pub spacing: PixelSpacing,
+    /// The readers' mean long and short axis in mm.
+    pub reader_mm: [f64; 2],
+    /// The box that was drawn, in pixels of the lesion's packed patch.
+    pub area: LesionBox,
+    /// What the cascade found in it; none where it refused.
+    pub found: Option<Found>,
+    /// The cascade against every reader; empty where it refused.
+    pub model: Vec<Difference>,
+    /// Every reader against every other.
+    pub readers: Vec<Difference>,
+    /// The box's own guess against every reader.
+    pub box_only: Vec<Difference>,
+    /// What happened in other boxes, where they were tried.
+    pub careless: Option<Careless>,
+}
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The endpoints in pixels of the lesion's packed patch.
+    pub keypoints: Keypoints,
+    /// The confidence.
+    pub confidence: f32,
+}
+
+impl Row {
+    /// Compares what was `found` in the box `area` with the lesion's readers. A box is drawn with a scale from
+    /// `box_scale`.
+    pub(super) fn of(
+        place: (usize, usize),
+        lesion: &Lesion,
+        spacing: PixelSpacing,
+        area: LesionBox,
+        box_scale: [f64; 2],
+        found: Option<Found>,
+    ) -> Self {
+        let against = |found: &Keypoints| against(found, lesion, spacing);
+        let pairs = lesion.keypoints().enumerate().flat_map(|(i, a)| {
+            lesion.keypoints().skip(i + 1).map(move |b| Difference::of(&a, &b, spacing)).collect::<Vec<_>>()
+        });
+        let mean = |length: fn(&Keypoints) -> [Point; 2]| {
+            let lengths = lesion.keypoints().map(|k| {
+                let [a, b] = length(&k);
+                spacing.distance_mm(a, b)
+            });
+            lengths.sum::<f64>() / lesion.readers.len() as f64
+        };
+        Self {
+            place,
+            name: lesion.name.clone(),
+            patient: lesion.patient.clone(),
+            organ: lesion.organ.clone(),
+            spacing,
+            reader_mm: [mean(|k| [k.long_start, k.long_end]), mean(|k| [k.short_start, k.short_end])],
+            area,
+            found,
+            model: found.map_or_else(Vec::new, |found| against(&found.keypoints)),
+            readers: pairs.collect(),
+            box_only: against(&guess(area, box_scale)),
+            careless: None,
+        }
+    }
+
+    /// The readers' mean long axis in mm.
+    #[must_use]
+    pub const fn long_mm(&self) -> f64 {
+        self.reader_mm[0]
+    }
+
+    /// How many readers the lesion has.
+    #[must_use]
+    pub fn reader_count(&self) -> usize {
+        self.box_only.len()
+    }
+
+    /// The mean absolute difference of the measured long axis to a reader's, in mm; none where the cascade
+    /// refused.
+    #[must_use]
+    pub fn long_error_mm(&self) -> Option<f64> {
+        let sum: f64 = self.model.iter().map(|difference| difference.mm.long.abs()).sum();
+        (!self.model.is_empty()).then(|| sum / self.model.len() as f64)
+    }
+}
+
+/// A measurement against every reader of a lesion.
+pub(super) fn against(found: &Keypoints, lesion: &Lesion, spacing: PixelSpacing) -> Vec<Difference> {
+    lesion.keypoints().map(|reader| Difference::of(found, &reader, spacing)).collect()
+}
+
+/// What the box alone says: its middle, its side over the mean of the law's scale, the long axis across, and a
+/// short axis of three quarters.
+fn guess(area: LesionBox, [lowest, highest]: [f64; 2]) -> Keypoints {
+    let center = area.center();
+    let half = area.width() / (lowest + highest);
+    let (across, down) = (Point::new(half, 0.0), Point::new(0.0, 0.75 * half));
+    Keypoints::from_array([center - across, center + across, center - down, center + down])
+}
+
+/// A row whose differences all are as large as they are said to be.
+#[cfg(test)]
+pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) -> Row {
+    use super::Errors;
+
+    let difference = |v: f64| {
+        let errors = Errors { long: -v, short: v, long_ends: v, short_ends: v };
+        Difference { mm: errors, px: errors, long_mm: [long_mm - v, long_mm] }
+    };
+    let keypoints =
+        Keypoints::from_array([[0., 5.], [10., 5.], [5., 2.], [5., 8.]].map(|[x, y]| Point::new(x, y)));
+    Row {
+        place: (0, patient),
+        name: format!("lesion {patient}"),
+        patient: patient.to_string(),
+        organ: None,
+        spacing: PixelSpacing::new(1.0, 1.0).unwrap(),
+        reader_mm: [long_mm, 0.75 * long_mm],
+        area: LesionBox::new(0.0, 0.0, 20.0, 20.0).unwrap(),
+        found: Some(Found { keypoints, confidence: 0.5 }),
+        model: vec![difference(model)],
+        readers: vec![difference(readers)],
+        box_only: vec![difference(3.0); 2],
+        careless: None,
+    }
+}

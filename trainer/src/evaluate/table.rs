@@ -1,0 +1,170 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::bootstrap::intervals;
+use super::{Difference, Four, Row, Statistics};
+
+/// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
+/// one another on the same lesions, and of the box alone to the readers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// The comparisons, in this order.
+    pub comparisons: Vec<Comparison>,
+    /// The cascade's means over the readers', in mm; absent where not every lesion has two readers.
+    pub model_over_readers: Option<Four<Estimate>>,
+    /// The box's means over the cascade's, in mm.
+    pub box_only_over_model: Four<Estimate>,
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// What is compared with a reader.
+    pub of: &'static str,
+    /// How many measurements are compared.
+    pub count: usize,
+    /// In millimetres.
+    pub mm: Four<Deviations>,
+    /// In pixels of the slice.
+    pub px: Four<Deviations>,
+}
+
+/// Absolute differences of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Deviations {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation.
+    pub deviation: f64,
+    /// The mean's central 95 % by bootstrap over patients.
+    pub interval: [f64; 2],
+}
+
+/// A number that was measured, and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// Its central 95 % by bootstrap over patients.
+    pub interval: [f64; 2],
+}
+
+/// Which of a row's differences.
+type Kind = fn(&Row) -> &[Difference];
+
+const KINDS: [(&str, Kind); 3] =
+    [("model", |row| &row.model), ("readers", |row| &row.readers), ("box only", |row| &row.box_only)];
+
+const MODEL: usize = 0;
+const READERS: usize = 1;
+const BOX_ONLY: usize = 2;
+
+/// Of one kind: in millimetres, in pixels.
+fn statistics(rows: &[&Row], kind: Kind) -> [Statistics; 2] {
+    let all = || rows.iter().flat_map(|row| kind(row));
+    [all().map(|difference| &difference.mm).collect(), all().map(|difference| &difference.px).collect()]
+}
+
+/// All means and ratios, in the order in which [`Table::of`] takes their intervals.
+fn numbers(rows: &[&Row]) -> Vec<f64> {
+    let all = KINDS.map(|(_, kind)| statistics(rows, kind));
+    let mut numbers: Vec<f64> = all.iter().flatten().flat_map(|statistics| statistics.mean).collect();
+    for (above, below) in [(MODEL, READERS), (BOX_ONLY, MODEL)] {
+        numbers.extend((0..4).map(|i| all[above][0].mean[i] / all[below][0].mean[i]));
+    }
+    numbers
+}
+
+impl Table {
+    /// Compares what happened in `rows`.
+    #[must_use]
+    pub fn of(rows: &[&Row]) -> Self {
+        let values = numbers(rows);
+        let intervals = intervals(rows, numbers);
+        let estimate = |i: usize| Estimate { value: values[i], interval: intervals[i] };
+        let comparisons = KINDS.into_iter().enumerate().map(|(number, (of, kind))| {
+            let [mm, px] = statistics(rows, kind);
+            let deviations = |statistics: Statistics, first: usize| {
+                Four::from_fn(|i| Deviations {
+                    mean: statistics.mean[i],
+                    deviation: statistics.deviation[i],
+                    interval: intervals[first + i],
+                })
+            };
+            Comparison {
+                of,
+                count: mm.count,
+                mm: deviations(mm, 8 * number),
+                px: deviations(px, 8 * number + 4),
+            }
+        });
+        let comparisons: Vec<_> = comparisons.filter(|comparison| comparison.count > 0).collect();
+        let several = !rows.is_empty() && rows.iter().all(|row| row.reader_count() > 1);
+        Self {
+            comparisons,
+            model_over_readers: several.then(|| Four::from_fn(|i| estimate(8 * KINDS.len() + i))),
+            box_only_over_model: Four::from_fn(|i| estimate(8 * KINDS.len() + 4 + i)),
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: [String; 4], last: &str| {
+            let [long, short, long_ends, short_ends] = cells;
+            writeln!(f, "  {name:<18} {long:>16} {short:>16} {long_ends:>16} {short_ends:>16}   {last}")
+        };
+        let heads = ["long axis", "short axis", "long axis' ends", "short axis' ends"].map(str::to_owned);
+        line(f, "mean ± deviation", heads, "n")?;
+        for unit in ["mm", "px"] {
+            for comparison in &self.comparisons {
+                let four = if unit == "mm" { &comparison.mm } else { &comparison.px };
+                let cell = |d: &Deviations| format!("{:.2} ± {:.2}", d.mean, d.deviation);
+                let name = format!("{}, {unit}", comparison.of);
+                line(f, &name, four.as_array().map(cell), &comparison.count.to_string())?;
+            }
+        }
+        let cell = |e: &Estimate| format!("{:.2} {:.2}-{:.2}", e.value, e.interval[0], e.interval[1]);
+        if let Some(ratios) = &self.model_over_readers {
+            line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
+        }
+        line(f, "box only / model", self.box_only_over_model.as_array().map(cell), "mm, 95 % by patient")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::example;
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_that_of_the_means_and_its_interval_holds_it() {
+        let rows: Vec<Row> = (0..40).map(|i| example(i, 12.0, 1.0 + (i % 2) as f64, 2.0)).collect();
+        let table = Table::of(&rows.iter().collect::<Vec<_>>());
+        for Estimate { value, interval: [low, high] } in table.model_over_readers.unwrap().as_array() {
+            assert!(
+                (value - 0.75).abs() < 1e-12 && *low < 0.75 && *high > 0.75 && high - low < 0.2,
+                "{low} {high}"
+            );
+        }
+        assert_eq!(table.box_only_over_model.long.value, 2.0);
+        assert_eq!(
+            (table.comparisons[MODEL].mm.long.mean, table.comparisons[MODEL].px.short.deviation),
+            (1.5, 0.5)
+        );
+    }
+
+    #[test]
+    fn one_reader_agrees_with_nobody() {
+        let one = Row {
+            readers: Vec::new(),
+            box_only: vec![example(0, 12.0, 1.0, 2.0).box_only[0]],
+            ..example(0, 12.0, 1.0, 2.0)
+        };
+        let table = Table::of(&[&one, &example(1, 12.0, 1.0, 2.0)]);
+        assert_eq!(table.model_over_readers, None);
+        let alone = Table::of(&[&one]);
+        assert_eq!(alone.comparisons.iter().map(|c| c.of).collect::<Vec<_>>(), ["model", "box only"]);
+    }
+}

@@ -1,0 +1,164 @@
+//! `recist-train evaluate` and `ablate` as a user runs them, on generated lesions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use recist_trainer::data::{PackWriter, Split, phantom};
+use serde_json::Value;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/edge.recist");
+const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
+
+/// A pack of phantoms, each in the training and in the validation part. With `readers`, that many readers each
+/// see it a little further right than the one before.
+fn pack(folder: &Path, count: u64, readers: u32) -> PathBuf {
+    let path = folder.join("phantoms.pack");
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    for index in 0..count {
+        let mut phantom = phantom(9, index, None);
+        let first = phantom.lesion.readers[0];
+        let moved = |reader: u32| first.map(|[x, y]| [x + f64::from(reader), y]);
+        phantom.lesion.readers = (0..readers).map(moved).collect();
+        for split in [Split::Train, Split::Val] {
+            phantom.lesion.split = split;
+            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    path
+}
+
+fn run(arguments: &[&str]) -> Result<Value, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_recist-train")).args(arguments).output().unwrap();
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+/// A column of a table without quoted commas.
+fn column(table: &str, name: &str) -> Vec<f64> {
+    let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let at = lines.next().unwrap().iter().position(|head| *head == name).unwrap_or_else(|| panic!("{name}"));
+    lines.filter_map(|fields| fields[at].parse().ok()).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn the_json_the_table_and_the_picture_tell_the_same_lesions() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 12, 3);
+    let [table, picture] = ["lesions.csv", "page.png"].map(|name| folder.path().join(name));
+    let paths = [&pack, &table, &picture].map(|path| path.to_str().unwrap());
+    let [data, csv, page] = paths;
+    let arguments = [
+        "evaluate",
+        "--model",
+        MODEL,
+        "--data",
+        data,
+        "--split",
+        "val",
+        "--json",
+        "--csv",
+        csv,
+        "--picture",
+        page,
+    ];
+    let told = run(&arguments).unwrap();
+    assert_eq!(run(&arguments).unwrap(), told, "the same boxes, the same draws");
+
+    let table = std::fs::read_to_string(&table).unwrap();
+    assert_eq!(table.lines().count(), 13);
+    let all = &told["groups"][0];
+    assert_eq!((&all["lesions"], &all["patients"]), (&Value::from(12), &Value::from(12)));
+    let comparisons = &all["table"]["comparisons"];
+    for (number, of) in ["model", "readers", "box_only"].iter().enumerate() {
+        for quantity in ["long", "short", "long_ends", "short_ends"] {
+            let told = comparisons[number]["mm"][quantity]["mean"].as_f64().unwrap();
+            let found = mean(&column(&table, &format!("{of}_{quantity}_mm")));
+            assert!((told - found).abs() < 2e-3, "{of} {quantity}: {told} {found}");
+        }
+    }
+    // Readers one pixel apart, and two: 4/3 pixels on average, in the places and not in the lengths.
+    let readers = &comparisons[1]["px"];
+    assert!((readers["long_ends"]["mean"].as_f64().unwrap() - 4.0 / 3.0).abs() < 1e-9);
+    assert!(readers["long"]["mean"].as_f64().unwrap() < 1e-9);
+    let sizes: Vec<_> =
+        all["box_sizes"].as_array().unwrap().iter().map(|size| size["size"].as_f64()).collect();
+    assert_eq!(sizes, [1.3, 1.6, 2.0, 2.5, 3.0].map(Some));
+    assert!(all["spread"]["long_mm"].as_f64().is_some_and(|millimetres| millimetres > 0.0));
+    assert!(
+        told["groups"].as_array().unwrap().last().unwrap()["name"].as_str().unwrap().starts_with("10 mm")
+    );
+    let lesions = |part: &Value| -> u64 {
+        part.as_array().unwrap().iter().map(|part| part["lesions"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(lesions(&told["sizes"]), 12);
+    assert_eq!(lesions(&told["reliability"]["bins"]) + all["refused"].as_u64().unwrap(), 12);
+    assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn one_reader_and_no_lesion_are_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 5, 1);
+    let data = pack.to_str().unwrap();
+    let told = run(&["evaluate", "--model", MODEL, "--data", data, "--split", "val", "--json"]).unwrap();
+    assert_eq!(told["groups"].as_array().unwrap().len(), 1);
+    assert!(told["groups"][0]["table"]["model_over_readers"].is_null());
+    assert!(told["groups"][0]["agreement"]["readers_within"].is_null());
+    let error = run(&["evaluate", "--model", MODEL, "--data", data, "--split", "test"]).unwrap_err();
+    assert_eq!(error, "recist-train: the packs hold no lesion of the split test on its largest slice\n");
+}
+
+#[test]
+fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 8, 1);
+    let config = folder.path().join("config.toml");
+    let stage = |name: &str| {
+        format!(
+            "[[stages]]\nstage = {name:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = 4, warm_up = 1 }} }}\n\
+             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0, cosine = 0.05 }}\n"
+        )
+    };
+    let text = format!(
+        "network = {NETWORK:?}\nbatch = 4\nvalidation = 4\nepoch = 100\ncheckpoint = 100\n[method.adam-w]\n\
+         weight_decay = 1e-3\n{}{}{}",
+        stage("stn"),
+        stage("shn"),
+        stage("joint")
+    );
+    std::fs::write(&config, text).unwrap();
+    let out = folder.path().join("ablation");
+    let [data, config, out_text] = [&pack, &config, &out].map(|path| path.to_str().unwrap());
+    let arguments =
+        ["ablate", "--data", data, "--config", config, "--out", out_text, "--steps", "6", "--json"];
+    let first = run(&arguments).unwrap();
+    let rows = first["rows"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["SHN alone", "STN (TPP) + SHN", "STN (TPP + LRP) + SHN", "STN + SHN + L_cos"]);
+    assert_eq!((rows.len(), first["lesions"].as_u64()), (4, Some(8)));
+    let work = |row: usize| rows[row]["multiply_accumulates"].as_u64().unwrap();
+    assert!(work(0) < work(1) && work(1) == work(3), "a row without localization network costs less");
+
+    // What was trained is kept, a row that is missing is trained again, and no other.
+    let weights = |row: &str| out.join(row).join("weights.safetensors");
+    let kept = std::fs::metadata(weights("full-0")).unwrap().modified().unwrap();
+    let lost = std::fs::read(weights("stn-tpp-0")).unwrap();
+    std::fs::remove_dir_all(out.join("stn-tpp-0")).unwrap();
+    let second = run(&arguments).unwrap();
+    assert!(std::fs::read(weights("stn-tpp-0")).unwrap() == lost, "the same row, bit for bit");
+    assert_eq!(std::fs::metadata(weights("full-0")).unwrap().modified().unwrap(), kept);
+    let found = |run: &Value| -> Vec<Value> {
+        run["rows"].as_array().unwrap().iter().map(|row| row["mm"].clone()).collect()
+    };
+    assert_eq!(found(&first), found(&second));
+    let error = run(&[&arguments[..7], &["--steps", "7"]].concat());
+    assert!(error.unwrap_err().contains("the run was started with another one"));
+}
