@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The engine's tests on other processors, under emulation: aarch64 (both NEON kernels) and 32-bit Arm (scalar).
+# The engine's tests on other processors, under emulation: aarch64 (both NEON kernels) and 32-bit Arm (scalar); and
+# the C library there, which measures the same bits as here.
 # Installs what it needs: Rust targets, and on Debian the cross linkers and qemu-user.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,5 +37,40 @@ for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf; do
     # Emulation is slow: a twentieth of the random cases; the whole networks are run in full.
     RECIST_TEST_SHARE=20 cargo test -p recist-runtime --no-default-features --target "$target" \
         --test engine -- same_bits memory --nocapture
+done
+
+printf '\n== C library\n'
+# c_programs COMPILER PACKAGE RUN...: what the C programs say of the model edge, linked with a package both ways.
+c_programs() {
+    local cc=$1 package=$2 slice="target/slice.raw 256 256" box="95 82 167 154" name most
+    local flags="-std=c99 -O1 -Wall -Wextra -pedantic -Werror -I $package/include"
+    shift 2
+    for name in measure soak stack; do
+        # shellcheck disable=SC2086
+        "$cc" $flags "tests/c/$name.c" "$package/lib/librecist.a" -lgcc_s -lpthread -ldl -lm -o "$package/$name"
+    done
+    # shellcheck disable=SC2086
+    {
+        "$cc" $flags tests/c/measure.c -L"$package/lib" -lrecist -Wl,-rpath,"$PWD/$package/lib" -o "$package/shared"
+        "$@" "$package/measure" models/edge.recist $slice 0.75 0.75 $box
+        "$@" "$package/shared" models/edge.recist $slice 0.75 0.75 $box
+        # Its bits alone: the memory that it watches is here the emulator's, which grows.
+        { "$@" "$package/soak" models/edge.recist $slice 0.75 0.75 $box 1 || true; } | grep ^bits
+        "$@" "$package/stack" models/edge.recist $slice $box >"$package/stack.txt"
+    }
+    most=$(sed -n 's/^#define RECIST_STACK_BYTES //p' runtime/include/recist.h)
+    awk -v most="$most" '$1 != "control" && $3 > deepest { deepest = $3 }
+        END { print "most stack: " deepest " bytes" > "/dev/stderr"; exit !deepest || deepest > most }' "$package/stack.txt"
+}
+cc -O1 tests/c/make_slice.c -o target/make_slice
+target/make_slice >target/slice.raw
+ci/package.sh target/package
+c_programs cc target/package env >target/c-here.txt
+for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf; do
+    CARGO_BUILD_TARGET=$target CROSS_COMPILE=${linker[$target]%gcc} ci/package.sh "target/package-$target"
+    # shellcheck disable=SC2086
+    c_programs "${linker[$target]}" "target/package-$target" ${emulator[$target]} >"target/c-$target.txt"
+    diff target/c-here.txt "target/c-$target.txt"
+    printf '%s: the same bits\n' "$target"
 done
 printf '\ncross tests took %s s\n' $((SECONDS - start))

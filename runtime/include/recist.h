@@ -45,18 +45,24 @@
  * perpendicular to the long axis in millimetres. Without pixel spacing nothing is
  * guessed: all _mm fields are NaN.
  *
- * MEMORY. The library has no heap and no global state. Everything lives in the one
- * block given to recist_open, whose size is known from the bundle alone. The
- * bundle is borrowed and must stay readable and unchanged until recist_close:
+ * MEMORY. The library takes nothing from the heap. Everything of a model lives in
+ * the one block given to recist_open, whose size is known from the bundle alone.
+ * The bundle is borrowed and must stay readable and unchanged until recist_close:
  * flash or a memory map will do. No call uses more than RECIST_STACK_BYTES of
- * stack.
+ * stack. Only RECIST_INTERNAL is an exception: what reports such a fault on stderr
+ * uses the heap and more stack.
  *
- * THREADS. Two models share nothing and may run on two threads. One model is for
- * one thread at a time: a call that meets a running one returns RECIST_BUSY.
+ * THREADS. Two models share nothing and may run on two threads, with one bundle
+ * too. One model is for one thread at a time, not always the same: a call that
+ * meets a running one returns RECIST_BUSY and changes nothing. No call waits.
  *
  * FAILURE. On any status but RECIST_OK no output is written. A status keeps its
- * number for ever. Pointers that are not NULL must be valid for what the function
- * states; every number is checked.
+ * number for ever; a later library may return statuses that are not listed here.
+ * Pointers that are not NULL must be valid for what the function states and apart
+ * from each other; every number is checked.
+ *
+ * VERSIONS. struct_size is how a library knows the caller's header: it takes the
+ * structs of every header with its RECIST_ABI_VERSION that is not newer than it.
  */
 #ifndef RECIST_H
 #define RECIST_H
@@ -75,7 +81,7 @@ extern "C" {
 #define RECIST_BUNDLE_ALIGNMENT 64
 
 /* The most stack that one call uses, in bytes. */
-#define RECIST_STACK_BYTES 65536
+#define RECIST_STACK_BYTES 32768
 
 /* What came of a call. */
 typedef int32_t recist_status;
@@ -86,7 +92,7 @@ typedef int32_t recist_status;
 #define RECIST_NULL 1
 /* A struct_size is not this library's: start from the _INIT macro. */
 #define RECIST_STRUCT_SIZE 2
-/* The bundle, the memory or the samples do not lie at their alignment. */
+/* The bundle, the memory, the samples or a struct do not lie at their alignment. */
 #define RECIST_MISALIGNED 3
 /* The block is smaller than recist_memory_required says. */
 #define RECIST_MEMORY 4
@@ -124,7 +130,8 @@ typedef int32_t recist_status;
 #define RECIST_SELF_TEST 19
 /* The outline does not fit its buffer: give RECIST_OUTLINE_POINTS points. */
 #define RECIST_OUTLINE 20
-/* A fault of the library's own was caught: close the model, and please report it. */
+/* A fault of the library's own was caught: close the model, and please report what
+ * it wrote to stderr. */
 #define RECIST_INTERNAL 21
 
 /* An open model, in the memory given to recist_open. Nothing in it is to be read. */
@@ -153,7 +160,7 @@ typedef struct recist_slice {
     uint32_t width;           /* columns, at least 1 */
     uint32_t height;          /* rows, at least 1 */
     uint32_t row_stride;      /* samples from one row's start to the next, >= width */
-    const int16_t *hu;        /* (height - 1) * row_stride + width Hounsfield units */
+    const int16_t *hu;        /* (height - 1) * row_stride + width Hounsfield units, any values */
     double row_spacing_mm;    /* between rows (vertical); 0 if unknown */
     double column_spacing_mm; /* between columns (horizontal); 0 if unknown */
 } recist_slice;
@@ -236,6 +243,8 @@ typedef struct recist_info {
     size_t name_bytes;
     const char *version;
     size_t version_bytes;
+    const char *preprocessing; /* how samples become the networks' input, and its range */
+    size_t preprocessing_bytes;
     size_t memory_bytes;   /* the block that recist_open needs */
     uint32_t patch_size;   /* the networks see patch_size x patch_size pixels */
     uint32_t heatmap_size; /* endpoints are found on maps of heatmap_size x heatmap_size */
@@ -243,7 +252,8 @@ typedef struct recist_info {
     uint8_t sha256[32];    /* of the bundle: what sha256sum prints */
 } recist_info;
 
-#define RECIST_INFO_INIT { (uint32_t)sizeof(recist_info), 0, NULL, 0, NULL, 0, 0, 0, 0, 0, { 0 } }
+#define RECIST_INFO_INIT \
+    { (uint32_t)sizeof(recist_info), 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, { 0 } }
 
 /*
  * recist_abi_version gives the RECIST_ABI_VERSION that the library was built with.
@@ -270,8 +280,8 @@ recist_status recist_memory_required(const void *bundle, size_t bundle_bytes, si
 
 /*
  * recist_open checks a bundle and makes a model in the caller's memory, whose
- * contents do not matter. Memory and bundle belong to the model until recist_close.
- * Writes *model.
+ * contents do not matter. The memory belongs to the model until recist_close and is
+ * not to be moved or copied. Writes *model, which points into the memory.
  *
  * As recist_memory_required; RECIST_MEMORY.
  */

@@ -1,108 +1,110 @@
-/* Measures one box on a raw slice: measure BUNDLE SLICE WIDTH HEIGHT ROW_MM COLUMN_MM X0 Y0 X1 Y1 KERNEL
- * SLICE is a file of int16_t Hounsfield units, row by row. Everything lies in static memory; the last line says
- * how often memory was asked of the system between open and close (with --wrap, see tests/tests/c_library.rs). */
+/* Measures one lesion on a raw slice.
+ *
+ *   measure BUNDLE SLICE WIDTH HEIGHT ROW_MM COLUMN_MM X0 Y0 X1 Y1 [KERNEL]
+ *
+ * SLICE is a file of int16_t Hounsfield units in the machine's byte order, row by row; a spacing of 0 is unknown;
+ * X0 Y0 X1 Y1 is the rough box in pixels; KERNEL is a RECIST_KERNEL_ number. Prints one result a line, with all
+ * digits. Ends with 0 if the lesion was measured, 1 if it was not, 2 if the arguments or files are wrong. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "recist.h"
 
-static size_t allocations;
-
-#ifdef COUNT_ALLOCATIONS
-void *__real_malloc(size_t);
-void *__real_calloc(size_t, size_t);
-void *__real_realloc(void *, size_t);
-void __real_free(void *);
-void *__wrap_malloc(size_t bytes) { allocations++; return __real_malloc(bytes); }
-void *__wrap_calloc(size_t count, size_t bytes) { allocations++; return __real_calloc(count, bytes); }
-void *__wrap_realloc(void *old, size_t bytes) { allocations++; return __real_realloc(old, bytes); }
-void __wrap_free(void *old) { allocations++; __real_free(old); }
-#endif
-
-static union { uint8_t bytes[8 << 20]; double align; } bundle_store, memory_store;
-static int16_t hu[4096 * 1024];
-static recist_point outline[RECIST_OUTLINE_POINTS];
-
-static void *aligned(uint8_t *bytes, size_t alignment)
-{
-    return bytes + (alignment - (uintptr_t)bytes % alignment) % alignment;
-}
-
-static size_t load(const char *path, void *to, size_t room)
-{
-    FILE *file = fopen(path, "rb");
+/* Memory from the heap that begins at a multiple of alignment. */
+typedef struct block {
+    void *whole; /* what to free */
+    void *start;
     size_t bytes;
-    if (!file) { perror(path); exit(2); }
-    bytes = fread(to, 1, room, file);
+} block;
+
+static block allocate(size_t bytes, size_t alignment)
+{
+    block b = { NULL, NULL, bytes };
+    b.whole = malloc(bytes + alignment);
+    if (b.whole) b.start = (char *)b.whole + (alignment - (uintptr_t)b.whole % alignment);
+    return b;
+}
+
+static block load(const char *path, size_t alignment)
+{
+    block b = { NULL, NULL, 0 };
+    FILE *file = fopen(path, "rb");
+    long end = -1;
+    if (file && fseek(file, 0, SEEK_END) == 0) end = ftell(file);
+    if (end >= 0) b = allocate((size_t)end, alignment);
+    if (!b.start || fseek(file, 0, SEEK_SET) != 0 || fread(b.start, 1, b.bytes, file) != b.bytes) {
+        perror(path);
+        exit(2);
+    }
     fclose(file);
-    return bytes;
+    return b;
 }
 
-static int fail(recist_status status)
+static void print_point(const char *name, recist_point point)
 {
-    fprintf(stderr, "%s\n", recist_status_text(status));
-    return (int)status + 100;
-}
-
-static void point(const char *name, recist_point p)
-{
-    printf("%s %a %a\n", name, p.x, p.y);
+    printf("%s %.17g %.17g\n", name, point.x, point.y);
 }
 
 int main(int argc, char **argv)
 {
+    static recist_point outline[RECIST_OUTLINE_POINTS];
     recist_slice slice = RECIST_SLICE_INIT;
-    recist_measurement result = RECIST_MEASUREMENT_INIT;
     recist_options options = RECIST_OPTIONS_INIT;
-    recist_info info = RECIST_INFO_INIT;
+    recist_measurement result = RECIST_MEASUREMENT_INIT;
     recist_box box;
-    recist_model *model;
+    recist_model *model = NULL;
     recist_status status;
-    size_t bundle_bytes, bytes, alignment, before;
-    void *bundle = aligned(bundle_store.bytes, RECIST_BUNDLE_ALIGNMENT), *memory;
+    size_t bytes, alignment;
+    block bundle, samples, memory = { NULL, NULL, 0 };
 
-    if (argc != 12 || recist_abi_version() != RECIST_ABI_VERSION) return 2;
-    bundle_bytes = load(argv[1], bundle, (8 << 20) - 64);
-    load(argv[2], hu, sizeof hu);
-    slice.hu = hu;
-    slice.width = (uint32_t)atoi(argv[3]);
-    slice.height = (uint32_t)atoi(argv[4]);
+    if (argc < 11 || argc > 12 || recist_abi_version() != RECIST_ABI_VERSION) {
+        fprintf(stderr, "usage: measure BUNDLE SLICE WIDTH HEIGHT ROW_MM COLUMN_MM X0 Y0 X1 Y1 [KERNEL]\n");
+        return 2;
+    }
+    bundle = load(argv[1], RECIST_BUNDLE_ALIGNMENT);
+    samples = load(argv[2], sizeof(int16_t));
+    slice.hu = samples.start;
+    slice.width = (uint32_t)strtoul(argv[3], NULL, 10);
+    slice.height = (uint32_t)strtoul(argv[4], NULL, 10);
     slice.row_stride = slice.width;
-    slice.row_spacing_mm = atof(argv[5]);
-    slice.column_spacing_mm = atof(argv[6]);
-    box.x0 = atof(argv[7]);
-    box.y0 = atof(argv[8]);
-    box.x1 = atof(argv[9]);
-    box.y1 = atof(argv[10]);
-    options.kernel = atoi(argv[11]);
+    slice.row_spacing_mm = strtod(argv[5], NULL);
+    slice.column_spacing_mm = strtod(argv[6], NULL);
+    box.x0 = strtod(argv[7], NULL);
+    box.y0 = strtod(argv[8], NULL);
+    box.x1 = strtod(argv[9], NULL);
+    box.y1 = strtod(argv[10], NULL);
+    if (samples.bytes / sizeof(int16_t) != (uint64_t)slice.width * slice.height) {
+        fprintf(stderr, "measure: %s does not hold %s x %s samples\n", argv[2], argv[3], argv[4]);
+        return 2;
+    }
+    options.kernel = argc > 11 ? atoi(argv[11]) : RECIST_KERNEL_AUTO;
     options.outline = outline;
     options.outline_capacity = RECIST_OUTLINE_POINTS;
 
-    before = allocations;
-    status = recist_memory_required(bundle, bundle_bytes, &bytes, &alignment);
-    if (status != RECIST_OK) return fail(status);
-    if (bytes + alignment > sizeof memory_store.bytes) return 2;
-    memory = aligned(memory_store.bytes, alignment);
-    status = recist_open(bundle, bundle_bytes, memory, bytes, &model);
-    if (status != RECIST_OK) return fail(status);
-    status = recist_measure(model, &slice, &box, &options, &result);
-    if (status != RECIST_OK) return fail(status);
-    status = recist_self_test(model, options.kernel);
-    if (status != RECIST_OK) return fail(status);
-    status = recist_describe(model, &info);
-    if (status != RECIST_OK) return fail(status);
+    status = recist_memory_required(bundle.start, bundle.bytes, &bytes, &alignment);
+    if (status == RECIST_OK) {
+        memory = allocate(bytes, alignment);
+        status = recist_open(bundle.start, bundle.bytes, memory.start, memory.bytes, &model);
+    }
+    if (status == RECIST_OK) status = recist_self_test(model, options.kernel);
+    if (status == RECIST_OK) status = recist_measure(model, &slice, &box, &options, &result);
     recist_close(model);
-    before = allocations - before;
-
-    point("long_start", result.long_start);
-    point("long_end", result.long_end);
-    point("short_start", result.short_start);
-    point("short_end", result.short_end);
-    printf("mm %a %a\n", result.long_mm, result.short_mm);
-    printf("confidence %a\n", result.confidence);
-    printf("outline %d\n", (int)result.outline_points);
-    printf("name %.*s\n", (int)info.name_bytes, info.name);
-    printf("allocations %d\n", (int)before);
+    free(memory.whole);
+    free(samples.whole);
+    free(bundle.whole);
+    if (status != RECIST_OK) {
+        fprintf(stderr, "measure: %s\n", recist_status_text(status));
+        return 1;
+    }
+    print_point("long_start", result.long_start);
+    print_point("long_end", result.long_end);
+    print_point("short_start", result.short_start);
+    print_point("short_end", result.short_end);
+    printf("long_mm %.17g\n", result.long_mm);
+    printf("short_mm %.17g\n", result.short_mm);
+    printf("confidence %.17g\n", result.confidence);
+    printf("mask_area_mm2 %.17g\n", result.mask_area_mm2);
+    printf("outline_points %lu\n", (unsigned long)result.outline_points);
+    printf("warnings %lu\n", (unsigned long)result.warnings);
     return 0;
 }

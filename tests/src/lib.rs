@@ -1,5 +1,6 @@
 //! Where the tests that cross crates find their data.
 
+pub mod c_package;
 pub mod oracle;
 pub mod readers;
 pub mod toy;

@@ -1,17 +1,85 @@
 //! A million hostile calls through the C interface: always a status, outputs untouched on failure, nothing
-//! written outside the block.
+//! read outside what was given, nothing written outside the block.
 
 #![allow(unsafe_code, reason = "calls the C interface")]
 
+use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
 use recist::bundle::AlignedBytes;
 use recist::ffi::*;
 use recist_tests::toy;
+use sha2::{Digest, Sha256};
 
 const CALLS: usize = 1_000_000;
 const CANARY: u8 = 0x5A;
-const GUARD: usize = 4096;
+const PAGE: usize = 4096;
+
+unsafe extern "C" {
+    fn mmap(
+        at: *mut c_void,
+        bytes: usize,
+        protection: i32,
+        flags: i32,
+        file: i32,
+        offset: i64,
+    ) -> *mut c_void;
+    fn mprotect(at: *mut c_void, bytes: usize, protection: i32) -> i32;
+    fn munmap(at: *mut c_void, bytes: usize) -> i32;
+}
+
+/// Memory between two pages that nobody may touch: it ends where the second begins, or at the last multiple of its
+/// alignment that leaves it whole. What lies before it is canaries.
+struct Guarded {
+    pages: *mut u8,
+    start: usize,
+    bytes: usize,
+}
+
+impl Guarded {
+    fn new(bytes: usize, alignment: usize) -> Self {
+        let room = bytes.next_multiple_of(PAGE);
+        // Private and anonymous, readable and writable.
+        // SAFETY: new pages, which overlap nothing.
+        let pages = unsafe { mmap(null_mut(), room + 2 * PAGE, 3, 0x22, -1, 0) }.cast::<u8>();
+        assert_ne!(pages.addr(), usize::MAX, "no memory");
+        for guard in [0, PAGE + room] {
+            // SAFETY: a page of those above.
+            assert_eq!(unsafe { mprotect(pages.wrapping_add(guard).cast(), PAGE, 0) }, 0);
+        }
+        let start = PAGE + (room - bytes) / alignment * alignment;
+        // SAFETY: the pages between the guards.
+        unsafe { pages.add(PAGE).write_bytes(CANARY, room) };
+        Self { pages, start, bytes }
+    }
+
+    fn copy_of(bytes: &[u8], alignment: usize) -> Self {
+        let guarded = Self::new(bytes.len(), alignment);
+        // SAFETY: as many bytes lie there.
+        unsafe { guarded.pointer().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        guarded
+    }
+
+    fn pointer(&self) -> *mut u8 {
+        self.pages.wrapping_add(self.start)
+    }
+
+    /// Whether the bytes round it, up to the guards, are as they were.
+    fn surroundings_untouched(&self) -> bool {
+        let room = self.bytes.next_multiple_of(PAGE);
+        let all = PAGE..PAGE + room;
+        let own = self.start..self.start + self.bytes;
+        // SAFETY: bytes between the guards.
+        all.filter(|at| !own.contains(at)).all(|at| unsafe { self.pages.add(at).read() } == CANARY)
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // SAFETY: the pages of this one alone.
+        assert_eq!(unsafe { munmap(self.pages.cast(), self.bytes.next_multiple_of(PAGE) + 2 * PAGE) }, 0);
+    }
+}
 
 struct Random(u64);
 
@@ -41,31 +109,30 @@ fn bytes_of(out: &RecistMeasurement) -> &[u8] {
 
 #[test]
 fn a_million_hostile_calls_end_in_a_status() {
-    let bundle = AlignedBytes::copy_of(&toy::bundle());
+    let bundle = Guarded::copy_of(&toy::bundle(), 64);
     let (mut bytes, mut alignment) = (0, 0);
-    let bundle = bundle.as_slice();
     // SAFETY: the bundle and both outputs are valid.
     let status =
-        unsafe { recist_memory_required(bundle.as_ptr().cast(), bundle.len(), &mut bytes, &mut alignment) };
+        unsafe { recist_memory_required(bundle.pointer().cast(), bundle.bytes, &mut bytes, &mut alignment) };
     assert_eq!((status, alignment), (0, 64));
     println!("the toy needs {bytes} bytes");
-    let mut block = vec![CANARY; bytes + 2 * GUARD + alignment];
-    let start = GUARD + block[GUARD..].as_ptr().align_offset(alignment);
-    let memory = block[start..].as_mut_ptr();
+    let block = Guarded::new(bytes, alignment);
+    let memory = block.pointer();
     let mut model = null_mut();
     // SAFETY: bundle and block are valid and outlive the model.
     let status =
-        unsafe { recist_open(bundle.as_ptr().cast(), bundle.len(), memory.cast(), bytes, &mut model) };
+        unsafe { recist_open(bundle.pointer().cast(), bundle.bytes, memory.cast(), bytes, &mut model) };
     assert_eq!(status, 0);
 
-    let samples = toy::slice_samples();
+    let samples: Vec<u8> = toy::slice_samples().iter().flat_map(|v| v.to_ne_bytes()).collect();
+    let samples = Guarded::copy_of(&samples, 2);
     let side = u32::try_from(toy::SIZE).unwrap();
     let good_slice = RecistSlice {
         struct_size: u32::try_from(size_of::<RecistSlice>()).unwrap(),
         width: side,
         height: side,
         row_stride: side,
-        hu: samples.as_ptr(),
+        hu: samples.pointer().cast(),
         row_spacing_mm: 0.75,
         column_spacing_mm: 0.5,
     };
@@ -87,9 +154,9 @@ fn a_million_hostile_calls_end_in_a_status() {
         };
         // Now and then a call that measures, to see that the model still does.
         let hostile = if call % 5000 == 0 { 0 } else { 3 + random.below(3) };
-        let mut fault = None;
+        let (mut fault, mut endless) = (None, false);
         for _ in 0..hostile {
-            match random.below(16) {
+            match random.below(17) {
                 0 => slice.width = random.one_of(&sizes),
                 1 => slice.height = random.one_of(&sizes),
                 2 => slice.row_stride = random.one_of(&[0, 1, side - 1]),
@@ -104,14 +171,20 @@ fn a_million_hostile_calls_end_in_a_status() {
                 11 => out.struct_size = random.one_of(&[0, 8, u32::MAX]),
                 12 => options.struct_size = random.one_of(&[0, 8, u32::MAX]),
                 13 => {
-                    slice.hu = random.one_of(&[null(), samples.as_ptr().cast::<u8>().wrapping_add(1).cast()])
+                    slice.hu =
+                        random.one_of(&[null(), samples.pointer().wrapping_add(1).cast::<i16>().cast_const()])
                 }
                 14 => {
                     options.outline = outline.as_mut_ptr();
                     options.outline_capacity = random.one_of(&[0, 1, 3, 64]);
                 }
+                15 => endless = true,
                 _ => fault = Some(random.below(5)),
             }
+        }
+        if endless {
+            // More samples than an address can count: refused before one is read.
+            (slice.width, slice.height, slice.row_stride) = (u32::MAX, u32::MAX, u32::MAX);
         }
         let before = bytes_of(&out).to_vec();
         let mut pointers = (
@@ -138,15 +211,20 @@ fn a_million_hostile_calls_end_in_a_status() {
         assert_ne!(status, Status::Internal as i32, "call {call}");
         if status != 0 {
             assert!(bytes_of(&out) == before, "call {call}: status {status} wrote its output");
+            assert!(
+                outline.iter().all(|p| *p == RecistPoint::default()),
+                "call {call}: {status} wrote an outline"
+            );
         }
+        outline.fill(RecistPoint::default());
         if hostile == 0 {
             assert_eq!(status, 0, "call {call}");
         }
     }
     println!("statuses: {seen:?}");
     assert!(seen.iter().filter(|n| **n > 0).count() >= 12, "{seen:?}");
-    let guards = block[..start].iter().chain(&block[start + bytes..]);
-    assert!(guards.copied().all(|b| b == CANARY), "something was written outside the block");
+    assert!(block.surroundings_untouched(), "something was written outside the block");
+    assert!(bundle.surroundings_untouched() && samples.surroundings_untouched());
     // SAFETY: the model is open.
     unsafe {
         recist_close(model);
@@ -189,6 +267,28 @@ fn damaged_bundles_and_small_blocks_are_refused() {
         assert_ne!(open(aligned.as_slice(), 0, 3 << 20, &mut model), 0, "{at} bytes");
         assert!(model.is_null(), "a failed open writes no model");
     }
+    // Damage that the checksum does not show, because it was made again: the bundle is refused or runs.
+    let (mut opened, mut refused) = (0, 0);
+    for _ in 0..3000 {
+        let mut bytes = whole[..whole.len() - 32].to_vec();
+        for _ in 0..=random.below(3) {
+            // The header, the manifest and the heads of the plans, whose own checksums hold their contents.
+            let at = random.below(1024);
+            bytes[at] = random.one_of(&[0, 1, 63, 64, 128, 255]);
+        }
+        let checksum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&checksum);
+        let guarded = Guarded::copy_of(&bytes, 64);
+        // SAFETY: the bytes are readable.
+        let bytes = unsafe { std::slice::from_raw_parts(guarded.pointer(), guarded.bytes) };
+        match open(bytes, 0, 3 << 20, &mut model) {
+            0 => opened += 1,
+            _ => refused += 1,
+        }
+        model = null_mut();
+    }
+    println!("{opened} opened, {refused} refused");
+    assert!(opened > 0 && refused > 0);
 }
 
 #[test]

@@ -1,188 +1,74 @@
-//! The C library as a vendor's compiler sees it: the header's numbers, and a C program that measures.
+//! The C library as a vendor's compiler sees it: programs in C and C++ that measure, linked both ways.
 
-use std::fmt::Write as _;
-use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-use recist::bundle::{ALIGNMENT, AlignedBytes, Bundle};
-use recist::cascade::{EngineNetworks, OUTLINE_POINTS, Plans, Warning, Workspace, measure, outline};
+use recist::bundle::{AlignedBytes, Bundle};
+use recist::cascade::{EngineNetworks, OUTLINE_POINTS, Plans, Workspace, measure, outline};
 use recist::engine::Kernel;
-use recist::ffi::*;
-use recist::geometry::{AffineMap, Point};
-use recist::image::{CtSlice, Samples};
-use recist_tests::toy;
+use recist::ffi::STACK_BYTES;
+use recist::geometry::{AffineMap, LesionBox, Point};
+use recist::image::{CtFile, CtSlice, Samples};
+use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, package, repository, run};
+use recist_tests::{readers, real_data, toy};
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
-}
+/// A folder of this test's own, gone when it is dropped.
+struct Folder(PathBuf);
 
-/// The device build as static and shared library; built once.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let target = repository().join("target/c-library");
-        let build =
-            ["rustc", "-p", "recist-runtime", "--no-default-features", "--profile", "device", "--lib"];
-        let kinds = ["--crate-type", "staticlib,cdylib"];
-        let done = Command::new(env!("CARGO"))
-            .args(build)
-            .args(kinds)
-            .arg("--target-dir")
-            .arg(&target)
-            .current_dir(repository())
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        target.join("device")
-    })
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn compilers() -> Vec<&'static str> {
-    let found = |name: &&str| Command::new(name).arg("--version").output().is_ok();
-    let compilers: Vec<_> = ["gcc", "clang"].into_iter().filter(found).collect();
-    println!("compilers here: {compilers:?}");
-    assert!(!compilers.is_empty(), "a C compiler is needed");
-    compilers
-}
-
-fn compile(compiler: &str, source: &str, program: &Path, further: &[&str]) {
-    let strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1"];
-    let source = repository().join("tests/c").join(source);
-    let include = repository().join("runtime/include");
-    run(Command::new(compiler)
-        .args(strict)
-        .arg("-I")
-        .arg(include)
-        .arg(source)
-        .args(further)
-        .arg("-o")
-        .arg(program));
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("recist-c-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-#[test]
-fn the_headers_numbers_are_the_librarys() {
-    let folder = folder("layout");
-    let mut want = String::new();
-    let mut line = |name: &str, value: usize| writeln!(want, "{name} {value}").unwrap();
-    line("RECIST_ABI_VERSION", ABI_VERSION as usize);
-    line("RECIST_BUNDLE_ALIGNMENT", ALIGNMENT);
-    line("RECIST_OUTLINE_POINTS", OUTLINE_POINTS);
-    let names = [
-        "OK",
-        "NULL",
-        "STRUCT_SIZE",
-        "MISALIGNED",
-        "MEMORY",
-        "NOT_A_BUNDLE",
-        "BUNDLE_VERSION",
-        "BUNDLE_DAMAGED",
-        "BUNDLE_FOREIGN",
-        "SLICE",
-        "SPACING",
-        "BOX",
-        "BOX_OUTSIDE",
-        "BOX_SIZE",
-        "NO_CONTRAST",
-        "NO_LESION",
-        "BUSY",
-        "NOT_OPEN",
-        "KERNEL",
-        "SELF_TEST",
-        "OUTLINE",
-        "INTERNAL",
-    ];
-    assert_eq!(names.len(), Status::ALL.len());
-    for (name, (status, _)) in names.iter().zip(Status::ALL) {
-        line(&format!("RECIST_{name}"), usize::try_from(*status as i32).unwrap());
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("recist-c-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
     }
-    let warnings =
-        ["NO_SPACING", "BEYOND_SLICE", "LOW_CONFIDENCE", "NEAR_EDGE", "NOT_PERPENDICULAR", "FILLS_BOX"];
-    for (name, warning) in warnings.iter().zip(Warning::ALL) {
-        line(&format!("RECIST_WARNING_{name}"), warning as usize);
+
+    /// With the toy's bundle and slice in it.
+    fn with_toy(name: &str) -> Self {
+        let folder = Self::new(name);
+        std::fs::write(folder.0.join("toy.recist"), toy::bundle()).unwrap();
+        write_raw(&folder.0.join("slice.raw"), &toy::slice_samples());
+        folder
     }
-    line("recist_point", size_of::<RecistPoint>());
-    line("recist_box", size_of::<RecistBox>());
-    line("recist_slice", size_of::<RecistSlice>());
-    line("recist_slice.width", offset_of!(RecistSlice, width));
-    line("recist_slice.height", offset_of!(RecistSlice, height));
-    line("recist_slice.row_stride", offset_of!(RecistSlice, row_stride));
-    line("recist_slice.hu", offset_of!(RecistSlice, hu));
-    line("recist_slice.row_spacing_mm", offset_of!(RecistSlice, row_spacing_mm));
-    line("recist_slice.column_spacing_mm", offset_of!(RecistSlice, column_spacing_mm));
-    line("recist_options", size_of::<RecistOptions>());
-    line("recist_options.kernel", offset_of!(RecistOptions, kernel));
-    line("recist_options.outline", offset_of!(RecistOptions, outline));
-    line("recist_options.outline_capacity", offset_of!(RecistOptions, outline_capacity));
-    line("recist_measurement", size_of::<RecistMeasurement>());
-    line("recist_measurement.warnings", offset_of!(RecistMeasurement, warnings));
-    line("recist_measurement.long_start", offset_of!(RecistMeasurement, long_start));
-    line("recist_measurement.short_end", offset_of!(RecistMeasurement, short_end));
-    line("recist_measurement.long_px", offset_of!(RecistMeasurement, long_px));
-    line("recist_measurement.short_px", offset_of!(RecistMeasurement, short_px));
-    line("recist_measurement.long_mm", offset_of!(RecistMeasurement, long_mm));
-    line("recist_measurement.short_mm", offset_of!(RecistMeasurement, short_mm));
-    line("recist_measurement.mask_area_mm2", offset_of!(RecistMeasurement, mask_area_mm2));
-    line("recist_measurement.confidence", offset_of!(RecistMeasurement, confidence));
-    line("recist_measurement.keypoints", offset_of!(RecistMeasurement, keypoints));
-    line("recist_measurement.keypoint_confidence", offset_of!(RecistMeasurement, keypoint_confidence));
-    line("recist_measurement.outline_points", offset_of!(RecistMeasurement, outline_points));
-    line("recist_measurement.crop_ns", offset_of!(RecistMeasurement, crop_ns));
-    line("recist_measurement.decoding_ns", offset_of!(RecistMeasurement, decoding_ns));
-    line("recist_info", size_of::<RecistInfo>());
-    line("recist_info.kernel", offset_of!(RecistInfo, kernel));
-    line("recist_info.name", offset_of!(RecistInfo, name));
-    line("recist_info.name_bytes", offset_of!(RecistInfo, name_bytes));
-    line("recist_info.version", offset_of!(RecistInfo, version));
-    line("recist_info.version_bytes", offset_of!(RecistInfo, version_bytes));
-    line("recist_info.memory_bytes", offset_of!(RecistInfo, memory_bytes));
-    line("recist_info.patch_size", offset_of!(RecistInfo, patch_size));
-    line("recist_info.heatmap_size", offset_of!(RecistInfo, heatmap_size));
-    line("recist_info.test_vectors", offset_of!(RecistInfo, test_vectors));
-    line("recist_info.sha256", offset_of!(RecistInfo, sha256));
-    for compiler in compilers() {
-        let program = folder.join(compiler);
-        compile(compiler, "layout.c", &program, &[]);
-        assert_eq!(run(&mut Command::new(&program)), want, "{compiler}");
-    }
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A float as C's `%a` prints it is read back by its bits.
-fn hexadecimal(text: &str) -> f64 {
-    let (negative, text) = text.strip_prefix('-').map_or((false, text), |t| (true, t));
-    let (mantissa, exponent) = text.strip_prefix("0x").unwrap().split_once('p').unwrap();
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = u64::from_str_radix(&format!("{whole}{fraction:0<13}"), 16).unwrap();
-    let value = digits as f64 / (1_u64 << 52) as f64 * 2_f64.powi(exponent.parse().unwrap());
-    if negative { -value } else { value }
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
-#[test]
-fn a_c_program_measures_the_same_bits_on_every_kernel_without_an_allocation() {
-    let folder = folder("measure");
-    let bundle = toy::bundle();
-    std::fs::write(folder.join("toy.recist"), &bundle).unwrap();
-    let samples = toy::slice_samples();
-    let raw: Vec<u8> = samples.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    std::fs::write(folder.join("slice.raw"), raw).unwrap();
+fn write_raw(path: &Path, samples: &[i16]) {
+    let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_ne_bytes()).collect();
+    std::fs::write(path, bytes).unwrap();
+}
 
-    let bytes = AlignedBytes::copy_of(&bundle);
+/// How a program is linked with the package.
+fn linked(kind: &str) -> Vec<String> {
+    let library = package().join("lib");
+    let library = library.display();
+    match kind {
+        "static" => [format!("{library}/librecist.a")]
+            .into_iter()
+            .chain(STATIC_LIBRARIES.map(str::to_owned))
+            .collect(),
+        _ => vec![format!("-L{library}"), "-lrecist".into(), format!("-Wl,-rpath,{library}")],
+    }
+}
+
+/// The arguments of `measure` for the toy.
+fn toy_arguments(kernel: usize) -> Vec<String> {
+    let [x0, y0, x1, y1] = toy::area().corners();
+    let (side, row, column) = (toy::SIZE, toy::spacing().row_mm(), toy::spacing().column_mm());
+    let line = format!("toy.recist slice.raw {side} {side} {row} {column} {x0} {y0} {x1} {y1} {kernel}");
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// What `measure` prints for the toy, by Rust's own way.
+fn toy_lines() -> String {
+    let bytes = AlignedBytes::copy_of(&toy::bundle());
     let plans = Plans::open(&Bundle::open(bytes.as_slice()).unwrap()).unwrap();
     let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
+    let samples = toy::slice_samples();
     let size = [toy::SIZE, toy::SIZE];
     let slice = CtSlice::new(Samples::I16(&samples), size, toy::SIZE, Some(toy::spacing())).unwrap();
     let mut workspace = Box::new(Workspace::new());
@@ -190,49 +76,291 @@ fn a_c_program_measures_the_same_bits_on_every_kernel_without_an_allocation() {
     let mut points = vec![Point::default(); OUTLINE_POINTS];
     let patch_to_slice = AffineMap::normalised_to_box(measured.square);
     let outline_points = outline(&workspace.mask, patch_to_slice, &mut points).unwrap();
-    let ends = measured.axes.keypoints().to_array();
-    let mm = [measured.axes.long(), measured.axes.short()].map(|a| a.length_mm(toy::spacing()));
+    let [long, short] = [measured.axes.long(), measured.axes.short()];
+    let point = |name: &str, p: Point| format!("{name} {} {}\n", p.x, p.y);
+    [
+        point("long_start", long.start()),
+        point("long_end", long.end()),
+        point("short_start", short.start()),
+        point("short_end", short.end()),
+        format!("long_mm {}\n", long.length_mm(toy::spacing())),
+        format!("short_mm {}\n", short.length_mm(toy::spacing())),
+        format!("confidence {}\n", f64::from(measured.confidence())),
+        format!("mask_area_mm2 {}\n", measured.mask_area_mm2().unwrap()),
+        format!("outline_points {outline_points}\n"),
+        format!("warnings {}\n", measured.warnings.bits()),
+    ]
+    .concat()
+}
 
-    let library = library();
-    let wrapped: Vec<_> = ["malloc", "calloc", "realloc", "free"].map(|f| format!("-Wl,--wrap={f}")).to_vec();
-    let archive = library.join("librecist.a");
-    let mut statically = vec!["-DCOUNT_ALLOCATIONS", archive.to_str().unwrap(), "-lpthread", "-ldl", "-lm"];
-    statically.extend(wrapped.iter().map(String::as_str));
-    let directory = format!("-L{}", library.display());
-    let run_path = format!("-Wl,-rpath,{}", library.display());
-    let shared = [directory.as_str(), "-lrecist", run_path.as_str()];
-    for compiler in compilers() {
-        for (kind, further) in [("static", &statically[..]), ("shared", &shared[..])] {
-            let program = folder.join(format!("{compiler}-{kind}"));
-            compile(compiler, "measure.c", &program, further);
-            for kernel in (1..).zip(Kernel::ALL).filter(|(_, k)| k.runs_here()).map(|(n, _)| n).chain([0]) {
-                let [x0, y0, x1, y1] = toy::area().corners();
-                let (side, row, column) = (toy::SIZE, toy::spacing().row_mm(), toy::spacing().column_mm());
-                let text = run(Command::new(&program).current_dir(&folder).args(
-                    format!("toy.recist slice.raw {side} {side} {row} {column} {x0} {y0} {x1} {y1} {kernel}")
-                        .split(' '),
-                ));
-                let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split(' ').collect()).collect();
-                for (line, end) in lines.iter().zip(&ends) {
-                    assert_eq!([hexadecimal(line[1]), hexadecimal(line[2])], [end.x, end.y], "{text}");
-                }
-                assert_eq!([hexadecimal(lines[4][1]), hexadecimal(lines[4][2])], mm);
-                assert_eq!(hexadecimal(lines[5][1]), f64::from(measured.confidence()));
-                assert_eq!(lines[6][1], outline_points.to_string());
-                assert_eq!((lines[7][1], lines[8][1]), ("toy", "0"), "{text}");
-            }
-        }
-    }
-    std::fs::remove_dir_all(folder).unwrap();
+/// The names and numbers of a program's lines.
+fn numbers(text: &str) -> Vec<(String, Vec<f64>)> {
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let name = words.next().unwrap().to_owned();
+        (name, words.map(|w| w.parse().unwrap()).collect())
+    };
+    text.lines().map(line).collect()
 }
 
 #[test]
-fn the_shared_library_exports_the_interface_only_and_is_small() {
-    let path = library().join("librecist.so");
-    let table = run(Command::new("nm").args(["-D", "--defined-only"]).arg(&path));
-    let names: Vec<_> = table.lines().filter_map(|l| l.split(' ').nth(2)).collect();
-    assert!(names.contains(&"recist_measure") && names.iter().all(|n| n.starts_with("recist_")), "{names:?}");
-    let bytes = std::fs::metadata(&path).unwrap().len();
+fn c_and_cpp_programs_measure_the_same_bits_on_every_kernel_and_ask_for_no_memory() {
+    let folder = Folder::with_toy("measure");
+    let want = numbers(&toy_lines());
+    let kernels: Vec<_> =
+        (1..).zip(Kernel::ALL).filter(|(_, k)| k.runs_here()).map(|(n, _)| n).chain([0]).collect();
+    let compilers = installed(&["gcc", "clang", "g++", "clang++"]);
+    assert!(!compilers.is_empty(), "a C compiler is needed");
+    for compiler in compilers {
+        for kind in ["static", "shared"] {
+            let program = folder.0.join(format!("{compiler}-{kind}"));
+            let plus = compiler.contains("++");
+            let source = if plus { "measure.cpp" } else { "measure.c" };
+            let mut arguments = linked(kind);
+            let mut sources = vec![source];
+            if !plus {
+                sources.push("interpose.c");
+                arguments.push("-Wl,--wrap=recist_open,--wrap=recist_close".into());
+            }
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            compile(compiler, &sources, &arguments, &program);
+            for kernel in &kernels {
+                let text = run(Command::new(&program).current_dir(&folder.0).args(toy_arguments(*kernel)));
+                let (allocations, lines): (Vec<_>, Vec<_>) =
+                    numbers(&text).into_iter().partition(|(name, _)| name == "allocations");
+                assert_eq!(lines, want, "{compiler} {kind} {kernel}");
+                assert_eq!(allocations.len(), usize::from(!plus));
+                assert!(allocations.iter().all(|(_, count)| count == &[0.0]), "{compiler} {kind}: {text}");
+                if !plus {
+                    let control = folder.0.join("control");
+                    if !control.exists() {
+                        compile(compiler, &sources, &[&["-DCONTROL"], &arguments[..]].concat(), &control);
+                        let text = run(Command::new(&control).current_dir(&folder.0).args(toy_arguments(0)));
+                        assert!(text.contains("allocations 4\n"), "the control: {text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_c_program_measures_what_the_program_recist_measures() {
+    let folder = Folder::new("slices");
+    let mut cases =
+        vec![(repository().join("tests/sample/phantom.png"), [95.0, 82.0, 167.0, 154.0], [0.75, 0.75])];
+    if let Some(data) = real_data() {
+        for mark in readers::read(&data.join("dicom/recist.csv")) {
+            let area =
+                LesionBox::drawn_round(&mark.keypoints.to_array(), 2.2, Point::new(0.1, -0.1)).unwrap();
+            let area = area.corners().map(f64::round);
+            cases.push((
+                data.join("dicom").join(&mark.image),
+                area,
+                [mark.spacing.row_mm(), mark.spacing.column_mm()],
+            ));
+        }
+    }
+    let table: String = cases
+        .iter()
+        .map(|(image, [x0, y0, x1, y1], [row, column])| {
+            format!("{},{x0},{y0},{x1},{y1},{row},{column}\n", image.display())
+        })
+        .collect();
+    let (table_path, results) = (folder.0.join("cases.csv"), folder.0.join("results.csv"));
+    std::fs::write(&table_path, format!("image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\n{table}"))
+        .unwrap();
+    // Ends with 1 where a case could not be measured, which the C program must then say too.
+    Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--bin", "recist", "--", "batch"])
+        .arg(&table_path)
+        .arg("--out")
+        .arg(&results)
+        .current_dir(repository())
+        .output()
+        .unwrap();
+
+    let program = folder.0.join("measure");
+    let arguments = linked("shared");
+    compile("cc", &["measure.c"], &arguments.iter().map(String::as_str).collect::<Vec<_>>(), &program);
+    let raw = folder.0.join("slice.raw");
+    let mut measured = 0;
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_path(&results).unwrap().records().map(|row| row.unwrap()).collect();
+    assert_eq!(rows.len(), cases.len());
+    for ((image, area, spacing), row) in cases.iter().zip(rows) {
+        let file = CtFile::read(image, None).unwrap();
+        #[allow(clippy::cast_possible_truncation, reason = "a CT slice's samples fit int16_t")]
+        let samples: Vec<i16> = file.samples().iter().map(|v| *v as i16).collect();
+        assert!(samples.iter().zip(file.samples()).all(|(i, f)| f32::from(*i) == *f), "{}", image.display());
+        write_raw(&raw, &samples);
+        let size = [file.slice().width(), file.slice().height()];
+        let output = Command::new(&program)
+            .arg(repository().join("models/edge.recist"))
+            .arg(&raw)
+            .args(size.map(|n| n.to_string()))
+            .args(spacing.iter().chain(area).map(f64::to_string))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.success(), &row[14] == "ok", "{row:?}");
+        if output.status.success() {
+            let numbers: Vec<f64> = numbers(&text).into_iter().flat_map(|(_, values)| values).collect();
+            let ends: Vec<String> = numbers[..8].iter().map(|v| format!("{v:.3}")).collect();
+            assert!(row.iter().skip(1).take(8).eq(&ends), "{row:?} {ends:?}");
+            let [long, short, confidence] = [numbers[8], numbers[9], numbers[10]].map(|v| format!("{v:.3}"));
+            assert_eq!([&row[11], &row[12], &row[13]], [long, short, confidence]);
+            measured += 1;
+        }
+    }
+    println!("{measured} of {} cases measured, all with the same numbers", cases.len());
+    assert!(measured * 2 > cases.len());
+}
+
+/// The device library with every access checked by AddressSanitizer, which is not yet a stable option of rustc.
+fn sanitized_library() -> PathBuf {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    run(Command::new(env!("CARGO"))
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Zsanitizer=address")
+        .args([
+            "rustc",
+            "--quiet",
+            "-p",
+            "recist-runtime",
+            "--no-default-features",
+            "--lib",
+            "--target",
+            &target,
+        ])
+        .args(["--crate-type", "staticlib", "--target-dir"])
+        .arg(repository().join("target"))
+        .current_dir(repository()));
+    repository().join("target").join(target).join("debug/librecist.a")
+}
+
+/// Asserts that `program`, run by `checker`, finds nothing in a measurement and finds the overrun.
+fn check_memory(folder: &Folder, checker: &[&str], linked: &[&str]) {
+    let program = |name: &str| {
+        let program = folder.0.join(name);
+        compile("cc", &[&format!("{name}.c")], linked, &program);
+        let program = program.to_string_lossy().into_owned();
+        let words: Vec<String> = checker.iter().map(|w| (*w).to_owned()).chain([program]).collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(&folder.0);
+        command
+    };
+    let text = run(program("measure").args(toy_arguments(0)));
+    assert_eq!(numbers(&text), numbers(&toy_lines()));
+    let output = program("overrun").arg("toy.recist").output().unwrap();
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && report.contains("recist_open"), "the control: {report}");
+}
+
+#[test]
+fn valgrind_finds_nothing() {
+    let folder = Folder::with_toy("valgrind");
+    for valgrind in installed(&["valgrind"]) {
+        let library = linked("shared");
+        let library: Vec<&str> = library.iter().map(String::as_str).collect();
+        check_memory(&folder, &[valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full"], &library);
+    }
+}
+
+#[test]
+fn address_sanitizer_finds_nothing() {
+    let folder = Folder::with_toy("sanitizer");
+    let library = sanitized_library();
+    let sanitizers = ["-g", "-fsanitize=address,undefined", library.to_str().unwrap()];
+    check_memory(&folder, &["env"], &[&sanitizers[..], &STATIC_LIBRARIES].concat());
+}
+
+#[test]
+fn no_call_uses_more_stack_than_the_header_states() {
+    let folder = Folder::new("stack");
+    write_raw(&folder.0.join("slice.raw"), &toy::slice_samples());
+    let program = folder.0.join("stack");
+    let library = linked("static");
+    compile("cc", &["stack.c"], &library.iter().map(String::as_str).collect::<Vec<_>>(), &program);
+    let [x0, y0, x1, y1] = toy::area().corners();
+    let side = toy::SIZE;
+    let text = run(Command::new(&program)
+        .arg(repository().join("models/edge.recist"))
+        .args(format!("slice.raw {side} {side} {x0} {y0} {x1} {y1}").split(' '))
+        .current_dir(&folder.0));
+    println!("function kernel bytes status\n{text}");
+    let mut ran = 0;
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (bytes, status): (usize, i32) = (words[2].parse().unwrap(), words[3].parse().unwrap());
+        if words[0] == "control" {
+            assert!((20_000..21_000).contains(&bytes), "the control: {line}");
+        } else {
+            assert!(bytes <= STACK_BYTES, "{line}");
+            ran += usize::from(status == 0);
+        }
+    }
+    assert!(ran >= 7, "{text}");
+}
+
+#[test]
+fn both_libraries_export_the_headers_functions_and_nothing_else() {
+    let header = std::fs::read_to_string(package().join("include/recist.h")).unwrap();
+    let functions = header.match_indices("recist_").filter_map(|(at, _)| {
+        let name = &header[at..at + header[at..].find(|c: char| !c.is_ascii_lowercase() && c != '_')?];
+        header[at + name.len()..].starts_with('(').then_some(name)
+    });
+    let mut functions: Vec<&str> = functions.collect();
+    functions.sort_unstable();
+    functions.dedup();
+    assert!(functions.contains(&"recist_measure"));
+
+    let library = package().join("lib");
+    let names = |flags: &[&str], file: &str| {
+        let table = run(Command::new("nm").args(flags).arg("--defined-only").arg(library.join(file)));
+        let mut names: Vec<String> =
+            table.lines().filter_map(|l| l.split(' ').nth(2)).map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(&["--dynamic"], "librecist.so"), functions);
+    assert_eq!(names(&["--extern-only"], "librecist.a"), functions);
+
+    let dynamic = run(Command::new("readelf").arg("--dynamic").arg(library.join("librecist.so")));
+    assert!(dynamic.contains("soname: [librecist.so.1]"), "{dynamic}");
+    let bytes = std::fs::metadata(library.join("librecist.so.1")).unwrap().len();
     println!("shared library: {bytes} bytes");
     assert!(bytes < 500_000, "{bytes}");
+}
+
+#[test]
+fn the_examples_are_built_by_cmake_and_by_hand_as_their_package_says() {
+    let folder = Folder::with_toy("examples");
+    let pkg_config = package().join("lib/pkgconfig");
+    let want = numbers(&toy_lines());
+    let measured = |program: &Path| {
+        let mut command = Command::new(program);
+        command.env("LD_LIBRARY_PATH", package().join("lib")).current_dir(&folder.0);
+        numbers(&run(command.args(toy_arguments(0))))
+    };
+    let examples = package().join("share/recist/examples");
+    for cmake in installed(&["cmake"]) {
+        let build = folder.0.join("build");
+        let prefix = format!("-DCMAKE_PREFIX_PATH={}", package().display());
+        run(Command::new(cmake).arg("-S").arg(&examples).arg("-B").arg(&build).arg(prefix));
+        run(Command::new(cmake).arg("--build").arg(&build));
+        assert_eq!(measured(&build.join("measure")), want);
+        assert_eq!(measured(&build.join("measure_cpp")), want);
+    }
+    for pkg_config_program in installed(&["pkg-config"]) {
+        let line = format!(
+            "cc {}/measure.c $({pkg_config_program} --cflags --libs recist) -o by_hand",
+            examples.display()
+        );
+        run(Command::new("sh")
+            .args(["-c", &line])
+            .env("PKG_CONFIG_PATH", &pkg_config)
+            .current_dir(&folder.0));
+        assert_eq!(measured(&folder.0.join("by_hand")), want);
+    }
 }

@@ -23,6 +23,12 @@ pub use structs::{RecistBox, RecistInfo, RecistMeasurement, RecistOptions, Recis
 /// The version of the interface, `RECIST_ABI_VERSION`.
 pub const ABI_VERSION: u32 = 1;
 
+/// The most stack that one call uses, `RECIST_STACK_BYTES`.
+pub const STACK_BYTES: usize = 32 * 1024;
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("the C interface turns panics into a status: build with panic = \"unwind\"");
+
 /// Runs an entry point: a panic in it becomes a status.
 fn guarded(entry: impl FnOnce() -> Result<(), Status>) -> i32 {
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(entry));
@@ -246,4 +252,16 @@ unsafe fn ct_slice<'a>(slice: &RecistSlice) -> Result<CtSlice<'a>, Status> {
     // promise.
     let hu = unsafe { core::slice::from_raw_parts(hu, samples) };
     CtSlice::new(Samples::I16(hu), [width, height], stride, spacing).map_err(|_| Status::Slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status() {
+        assert_eq!(guarded(|| Ok(())), 0);
+        assert_eq!(guarded(|| Err(Status::Slice)), 9);
+        assert_eq!(guarded(|| panic!("the test's own")), Status::Internal as i32);
+    }
 }

@@ -136,7 +136,9 @@ impl Opened<'_> {
 
     pub(super) fn describe(mut self) -> RecistInfo {
         let (bundle, networks, ..) = self.parts();
-        let (name, version) = (bundle.manifest().name(), bundle.manifest().version());
+        let manifest = bundle.manifest();
+        let (name, version) = (manifest.name(), manifest.version());
+        let preprocessing = manifest.get("preprocessing").unwrap_or_default();
         let vectors = bundle.test_vectors().iter().count();
         RecistInfo {
             struct_size: size::<RecistInfo>(),
@@ -145,6 +147,8 @@ impl Opened<'_> {
             name_bytes: name.len(),
             version: version.as_ptr().cast(),
             version_bytes: version.len(),
+            preprocessing: preprocessing.as_ptr().cast(),
+            preprocessing_bytes: preprocessing.len(),
             memory_bytes: RecistModel::bytes(&networks.plans),
             #[allow(clippy::cast_possible_truncation, reason = "128")]
             patch_size: PATCH_SIZE as u32,

@@ -32,7 +32,7 @@ statuses! {
     Ok = 0, "ok";
     Null = 1, "a pointer that must not be NULL is NULL";
     StructSize = 2, "a struct_size is not this library's: start from the INIT macro";
-    Misaligned = 3, "the bundle, the memory or the samples do not lie at their alignment";
+    Misaligned = 3, "the bundle, the memory, the samples or a struct do not lie at their alignment";
     Memory = 4, "the memory block is smaller than recist_memory_required says";
     NotABundle = 5, "the bytes are not a recist bundle, or cut short";
     BundleVersion = 6, "the bundle has another format version than this library reads";

@@ -80,6 +80,8 @@ pub struct RecistInfo {
     pub name_bytes: usize,
     pub version: *const c_char,
     pub version_bytes: usize,
+    pub preprocessing: *const c_char,
+    pub preprocessing_bytes: usize,
     pub memory_bytes: usize,
     pub patch_size: u32,
     pub heatmap_size: u32,

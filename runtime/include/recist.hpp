@@ -1,0 +1,80 @@
+/*
+ * recist.hpp - recist.h for C++11: a model that closes itself, statuses as exceptions.
+ *
+ * recist.h is the manual; what it says of threads, units and ownership holds here too. The model's block comes
+ * from the heap when a model is made; nothing does after that. The bundle stays borrowed.
+ */
+#ifndef RECIST_HPP
+#define RECIST_HPP
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+
+#include "recist.h"
+
+namespace recist {
+
+/* A status other than RECIST_OK. */
+class error : public std::runtime_error {
+public:
+    explicit error(recist_status status) : std::runtime_error(recist_status_text(status)), status_(status) {}
+    recist_status status() const noexcept { return status_; }
+
+private:
+    recist_status status_;
+};
+
+/* An open model. It moves; one that was moved from throws RECIST_NULL. */
+class model {
+public:
+    /* bundle lies at a multiple of RECIST_BUNDLE_ALIGNMENT and outlives the model. */
+    model(const void *bundle, std::size_t bundle_bytes)
+    {
+        std::size_t bytes, alignment;
+        check(recist_memory_required(bundle, bundle_bytes, &bytes, &alignment));
+        std::size_t room = bytes + alignment;
+        std::unique_ptr<unsigned char[]> block(new unsigned char[room]);
+        void *memory = block.get();
+        std::align(alignment, bytes, memory, room);
+        recist_model *opened;
+        check(recist_open(bundle, bundle_bytes, memory, bytes, &opened));
+        model_ = handle(opened, closer{ std::move(block) });
+    }
+
+    recist_measurement measure(const recist_slice &slice, const recist_box &box,
+                               const recist_options *options = nullptr)
+    {
+        recist_measurement out = RECIST_MEASUREMENT_INIT;
+        check(recist_measure(model_.get(), &slice, &box, options, &out));
+        return out;
+    }
+
+    recist_info describe()
+    {
+        recist_info out = RECIST_INFO_INIT;
+        check(recist_describe(model_.get(), &out));
+        return out;
+    }
+
+    void self_test(int32_t kernel = RECIST_KERNEL_AUTO) { check(recist_self_test(model_.get(), kernel)); }
+
+private:
+    /* Owns the block, so that the model is closed before its memory goes. */
+    struct closer {
+        std::unique_ptr<unsigned char[]> block;
+        void operator()(recist_model *model) const noexcept { recist_close(model); }
+    };
+    typedef std::unique_ptr<recist_model, closer> handle;
+
+    static void check(recist_status status)
+    {
+        if (status != RECIST_OK) throw error(status);
+    }
+
+    handle model_;
+};
+
+} // namespace recist
+
+#endif
