@@ -1,5 +1,6 @@
-//! The commands that README.md shows are run as it shows them.
+//! The commands that README.md shows are run as it shows them; those of `recist-train` by the trainer's tests.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -7,38 +8,137 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
 }
 
+/// The README's blocks, their four spaces taken off.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let mut blocks: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in readme.lines() {
+        if let Some(text) = line.strip_prefix("    ") {
+            if !inside {
+                blocks.push(String::new());
+            }
+            let block = blocks.last_mut().unwrap();
+            *block += text;
+            *block += "\n";
+            inside = true;
+        } else if !line.is_empty() {
+            inside = false;
+        } else if inside {
+            *blocks.last_mut().unwrap() += "\n";
+        }
+    }
+    blocks.into_iter().map(|block| block.trim_end().to_owned() + "\n").collect()
+}
+
+/// The lines of all blocks that call a program.
+fn commands() -> Vec<String> {
+    let program = |line: &String| {
+        ["cargo ", "cc ", "ci/", "recist ", "recist-train "].iter().any(|p| line.starts_with(p))
+    };
+    blocks().iter().flat_map(|block| block.lines()).map(str::to_owned).filter(program).collect()
+}
+
+/// The README's only command that holds `part`.
+fn command(part: &str) -> String {
+    let found: Vec<_> = commands().into_iter().filter(|command| command.contains(part)).collect();
+    assert_eq!(found.len(), 1, "commands with {part:?}: {found:?}");
+    found[0].clone()
+}
+
+/// Runs a `cargo` command of the README in the repository; what it prints.
+fn run(command: &str, further: &[&str]) -> String {
+    let arguments = command.strip_prefix("cargo ").expect("a cargo command").split(' ');
+    let output = Command::new(env!("CARGO"))
+        .args(arguments.chain(further.iter().copied()))
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn no_command_is_left_out() {
+    let tested = [
+        // Here.
+        "cargo run --bin recist -- measure tests/sample/phantom.png",
+        "cargo run -p recist-tests --example measure_sample",
+        "cargo run -p recist-runtime --example measure",
+        "cargo run -p recist-trainer --bin recist-train -- summary edge",
+        "recist measure IMAGE",
+        "recist batch CASES.csv",
+        "recist info [MODEL]",
+        "recist bench [MODEL]",
+        // In c_library.rs.
+        "ci/package.sh target/package",
+        "cc measure.c",
+        // In trainer/tests/readme.rs.
+        "recist-train ",
+        // Runs this test.
+        "ci/check.sh",
+    ];
+    let commands = commands();
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        assert!(tested.iter().any(|start| command.starts_with(start)), "no test runs {command:?}");
+    }
+}
+
+#[test]
+fn every_script_that_is_named_is_there() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let scripts: BTreeSet<&str> =
+        readme.split(['`', ' ', ',']).filter(|word| word.ends_with(".sh")).collect();
+    assert!(scripts.len() > 3, "{scripts:?}");
+    for script in scripts {
+        let path = if script.starts_with("ci/") { script.to_owned() } else { format!("ci/{script}") };
+        assert!(repository().join(&path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn the_synopsis_has_every_option_of_every_command_and_no_other() {
+    let synopsis = blocks().into_iter().find(|block| block.starts_with("recist measure IMAGE")).unwrap();
+    let options = |text: &str| -> BTreeSet<String> {
+        let letter = |c: char| c.is_ascii_lowercase() || c == '-';
+        text.split("--").skip(1).map(|rest| rest.split(|c| !letter(c)).next().unwrap().to_owned()).collect()
+    };
+    for command in synopsis.split("\nrecist ").map(|part| part.trim_start_matches("recist ")) {
+        let name = command.split(' ').next().unwrap();
+        let help = run("cargo run --quiet --bin recist --", &[name, "--help"]);
+        let (_, listed) = help.split_once("Options:").unwrap();
+        let mut listed: BTreeSet<String> = listed
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("--"))
+            .map(|line| line.split_whitespace().next().unwrap().trim_end_matches(',').to_owned())
+            .collect();
+        listed.retain(|option| option != "help");
+        assert_eq!(options(command), listed, "{name}");
+    }
+}
+
 #[test]
 fn the_summary_command_prints_the_presets_totals() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let command = readme.lines().find(|l| l.contains("-- summary edge")).unwrap().trim();
-    let arguments: Vec<_> = command.split(' ').skip(1).collect();
-    let output = Command::new(env!("CARGO")).args(&arguments).current_dir(repository()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = run(&command("-- summary edge"), &[]);
     assert!(text.contains("706") && text.contains("636"), "parameters of the README: {text}");
 }
 
 #[test]
 fn the_sample_command_measures_the_phantoms_known_axes() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let command = readme.lines().find(|l| l.contains("--example measure_sample")).unwrap().trim();
-    let arguments: Vec<_> = command.split(' ').skip(1).collect();
-    let output = Command::new(env!("CARGO")).args(&arguments).current_dir(repository()).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let command = command("--example measure_sample");
+    let text = run(&command, &[]);
     assert!(text.contains("long axis     28.5 mm") && text.contains("short axis    18.0 mm"), "{text}");
-    let picture = std::fs::read(repository().join(arguments.last().unwrap())).unwrap();
+    let picture = std::fs::read(repository().join(command.split(' ').next_back().unwrap())).unwrap();
     assert!(picture.starts_with(b"\x89PNG"));
 }
 
 #[test]
-fn the_measure_command_finds_the_samples_axes_with_the_built_in_model() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let command = readme.lines().find(|l| l.contains("measure tests/sample/phantom.png")).unwrap().trim();
-    let arguments: Vec<_> = command.split(' ').skip(1).chain(["--json"]).collect();
-    let output = Command::new(env!("CARGO")).args(&arguments).current_dir(repository()).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+fn the_measure_commands_find_the_samples_axes_with_the_built_in_model() {
+    let with_picture = command("--overlay target/phantom.png");
+    let plain = with_picture.replace(" --overlay target/phantom.png", "");
+    assert!(commands().contains(&plain), "{plain}");
+    let text = run(&plain, &["--json"]);
     let millimetres = |axis: &str| -> f64 {
         let (_, rest) = text.split_once(&format!("\"{axis}\"")).unwrap();
         let (_, rest) = rest.split_once("\"mm\":").unwrap();
@@ -46,4 +146,25 @@ fn the_measure_command_finds_the_samples_axes_with_the_built_in_model() {
     };
     assert!((millimetres("long_axis") - 28.5).abs() < 2.0, "{text}");
     assert!((millimetres("short_axis") - 18.0).abs() < 2.0, "{text}");
+
+    let shape = blocks().into_iter().find(|block| block.starts_with("{\"image\"")).unwrap();
+    for key in shape.split('"').skip(1).step_by(2) {
+        assert!(text.contains(&format!("\"{key}\":")), "{key} in {text}");
+    }
+
+    let printed = run(&with_picture, &[]);
+    assert!(printed.contains("long axis") && printed.contains("mm"), "{printed}");
+    let picture = std::fs::read(repository().join("target/phantom.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn the_rust_example_is_the_one_that_runs() {
+    let source = std::fs::read_to_string(repository().join("runtime/examples/measure.rs")).unwrap();
+    let shown = blocks().into_iter().find(|block| block.starts_with("use recist::")).unwrap();
+    assert!(source.ends_with(&shown), "the README shows something else than runtime/examples/measure.rs");
+    let text = run(&command("-p recist-runtime --example measure"), &[]);
+    let lengths: Vec<f64> =
+        text.split(" mm").filter_map(|part| part.trim_matches(['x', ' ', '\n']).parse().ok()).collect();
+    assert!((lengths[0] - 28.5).abs() < 2.0 && (lengths[1] - 18.0).abs() < 2.0, "{text}");
 }

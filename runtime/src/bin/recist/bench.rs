@@ -1,4 +1,4 @@
-//! `recist bench`: times every stage on a slice made up here, and names what runs.
+//! `recist bench`: times every stage on a slice made up here, names what runs, and says how much memory it took.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -44,15 +44,29 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Error> {
     let total: u128 = medians.iter().map(|(_, time)| time).sum();
     if arguments.json {
         let stages: Vec<_> = medians.iter().map(|(stage, time)| format!("\"{stage}\":{time}")).collect();
-        println!("{{\"engine\":\"{engine}\",\"microseconds\":{{{}}}}}", stages.join(","));
+        let memory = peak_memory_bytes().map_or_else(|| "null".to_owned(), |bytes| bytes.to_string());
+        println!(
+            "{{\"engine\":\"{engine}\",\"microseconds\":{{{}}},\"peak_memory_bytes\":{memory}}}",
+            stages.join(",")
+        );
     } else {
         println!("{engine}, {RUNS} runs, medians");
         for (stage, time) in &medians {
             println!("  {stage:13} {time:6} µs");
         }
         println!("  {:13} {total:6} µs", "all");
+        if let Some(bytes) = peak_memory_bytes() {
+            println!("  peak memory of the process {:.1} MiB", bytes as f64 / f64::from(1 << 20));
+        }
     }
     Ok(())
+}
+
+/// The most memory that this process ever held, where the system tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 /// A bright disc of 40 pixels across on dark ground.

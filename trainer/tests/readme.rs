@@ -1,0 +1,92 @@
+//! The commands of README.md's "Train on your own data", in their order, on a few generated slices.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use recist::bundle::{AlignedBytes, Bundle};
+use recist::image::write_grey16;
+use recist_trainer::data::phantom;
+
+const README: &str = include_str!("../../README.md");
+const NETWORK: &str = include_str!("tiny.toml");
+
+/// Phantoms: enough for every split to have one.
+const SLICES: u64 = 48;
+
+/// Slices and a table of endpoints with the columns that the README asks for, and no other.
+fn own_data(folder: &Path) {
+    std::fs::create_dir(folder.join("slices")).unwrap();
+    let columns = ["image", "patient", "long_x1", "long_y1", "long_x2", "long_y2", "short_x1", "short_y1"];
+    for column in columns[..7].iter().chain(&["short_y2", "spacing_mm"]) {
+        assert!(README.contains(&format!("`{column}`")), "the README asks for {column}");
+    }
+    let mut table = columns.join(",") + ",short_x2,short_y2,spacing_mm\n";
+    for index in 0..SLICES {
+        let phantom = phantom(3, index, None);
+        #[allow(clippy::cast_possible_truncation, reason = "phantoms are whole numbers from -1024 to 3071")]
+        let hu: Vec<i16> = phantom.samples.iter().map(|&v| v as i16).collect();
+        let side = u32::try_from(phantom.side).unwrap();
+        write_grey16(&folder.join(format!("slices/{index}.png")), [side, side], &hu).unwrap();
+        write!(table, "{index}.png,patient {index}").unwrap();
+        phantom.lesion.readers[0].iter().flatten().for_each(|v| write!(table, ",{v:.3}").unwrap());
+        writeln!(table, ",{:.4}", phantom.lesion.spacing_mm[0]).unwrap();
+    }
+    std::fs::write(folder.join("endpoints.csv"), table).unwrap();
+}
+
+/// What stands in for the preset, which takes hours: the smallest network and a few steps. The network is called `edge`
+/// too, so that the model gets the name that the README's commands expect.
+fn configuration(folder: &Path) -> String {
+    let network = folder.join("network.toml");
+    std::fs::write(&network, NETWORK.replace("name = \"tiny\"", "name = \"edge\"")).unwrap();
+    let mut text = format!(
+        "network = {network:?}\nbatch = 8\nepoch = 200\nvalidation = 4\ncheckpoint = 100\ngradient_limit = 5.0\n\
+         [method.adam-w]\nweight_decay = 1e-3\n"
+    );
+    for (stage, steps) in [("stn", 60), ("shn", 120)] {
+        text += &format!(
+            "[[stages]]\nstage = {stage:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = {steps}, warm_up = 5 }} }}\n\
+             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"
+        );
+    }
+    let path = folder.join("configuration.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Every call of `recist-train` with arguments, in a block or within a sentence.
+fn commands() -> Vec<&'static str> {
+    let blocks = README.lines().filter_map(|line| line.strip_prefix("    recist-train "));
+    let sentences = README.split("`recist-train ").skip(1).filter_map(|rest| rest.split('`').next());
+    blocks.chain(sentences).collect()
+}
+
+#[test]
+fn they_lead_from_slices_to_a_model_and_its_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    own_data(folder);
+    let configuration = configuration(folder);
+    let commands = commands();
+    let names: Vec<&str> = commands.iter().filter_map(|command| command.split_whitespace().next()).collect();
+    for name in ["prepare", "train", "export", "sheet", "evaluate", "ablate"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for command in commands {
+        let arguments = command.split_whitespace().map(|word| match word {
+            "edge" => &configuration,
+            "6000" => "8",
+            "3" => "1",
+            word => word,
+        });
+        let output = Command::new(env!("CARGO_BIN_EXE_recist-train"))
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let bytes = AlignedBytes::copy_of(&std::fs::read(folder.join("model/edge.recist")).unwrap());
+    assert_eq!(Bundle::open(bytes.as_slice()).unwrap().manifest().name(), "edge");
+}
