@@ -1,8 +1,10 @@
 //! Where the tests that cross crates find their data.
 
 pub mod c_package;
+pub mod hostile;
 pub mod oracle;
 pub mod readers;
+pub mod seal;
 pub mod toy;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,9 @@
 //! A model made by hand, for tests of everything but accuracy: it places a cross of fixed size round bright
 //! things. It was not trained and measures no lesion.
 
-use recist::bundle::{AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts, TestVector, write};
+use recist::bundle::{
+    AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts, TestVector, write,
+};
 use recist::cascade::{EngineNetworks, Plans, Workspace, measure};
 use recist::engine::{Convolution, Kernel, Network, Operator, Shape, Tensor, TensorId, compile};
 use recist::geometry::{LesionBox, PixelSpacing};
@@ -69,6 +71,8 @@ fn bundle_with(test_vectors: &[u8]) -> Vec<u8> {
         ("version", "0"),
         ("preprocessing", PREPROCESSING),
         ("canonical_layout", CANONICAL_LAYOUT),
+        ("heatmaps", HEATMAPS),
+        ("heatmap_size", "32"),
         ("training_data", "none: made by hand for tests"),
         ("metrics", "none"),
         ("licence", "MIT OR Apache-2.0"),

@@ -1,3 +1,7 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
 use super::ALIGNMENT;
 
 /// Bytes on the heap whose first lies at a multiple of [`ALIGNMENT`], as a bundle's must.
@@ -12,10 +16,37 @@ impl AlignedBytes {
     /// A copy of `bytes`, aligned.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
-        let mut storage = vec![0; bytes.len() + ALIGNMENT];
+        let mut aligned = Self::zeros(bytes.len());
+        aligned.as_mut_slice().copy_from_slice(bytes);
+        aligned
+    }
+
+    /// The contents of a file, read once and to where they stay.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or does not fit in memory.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut aligned = Self::zeros(length);
+        file.read_exact(aligned.as_mut_slice())?;
+        Ok(aligned)
+    }
+
+    /// Gives the bytes to the program for as long as it runs.
+    #[must_use]
+    pub fn leak(self) -> &'static [u8] {
+        &self.storage.leak()[self.start..self.start + self.length]
+    }
+
+    fn zeros(length: usize) -> Self {
+        let storage = vec![0; length + ALIGNMENT];
         let start = storage.as_ptr().addr().next_multiple_of(ALIGNMENT) - storage.as_ptr().addr();
-        storage[start..start + bytes.len()].copy_from_slice(bytes);
-        Self { storage, start, length: bytes.len() }
+        Self { storage, start, length }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.storage[self.start..self.start + self.length]
     }
 
     /// The bytes.

@@ -6,12 +6,19 @@ pub const PREPROCESSING: &str = "patch 128; percentiles 0.5 and 99.5 to 0 and 1"
 /// The canonical layout that this runtime's cascade samples ([`crate::geometry::LONG_AXIS_FRACTION`]).
 pub const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";
 
+/// The heatmaps that this runtime's cascade decodes ([`crate::cascade::decode`]); the manifest states their size
+/// beside them.
+pub const HEATMAPS: &str =
+    "4, long axis left and right end, short axis top and bottom end; Gaussians of standard deviation 1 pixel";
+
 /// What every manifest states.
-pub const REQUIRED_KEYS: [&str; 8] = [
+pub const REQUIRED_KEYS: [&str; 10] = [
     "name",
     "version",
     "preprocessing",
     "canonical_layout",
+    "heatmaps",
+    "heatmap_size",
     "training_data",
     "metrics",
     "licence",
@@ -61,6 +68,8 @@ pub enum ManifestError {
         /// What this runtime does.
         expected: &'static str,
     },
+    /// The size of the heatmaps is no number.
+    HeatmapSize,
 }
 
 impl<'a> Manifest<'a> {
@@ -85,10 +94,18 @@ impl<'a> Manifest<'a> {
                 return Err(ManifestError::Missing { key });
             }
         }
-        for (key, expected) in [("preprocessing", PREPROCESSING), ("canonical_layout", CANONICAL_LAYOUT)] {
+        let expected = [
+            ("preprocessing", PREPROCESSING),
+            ("canonical_layout", CANONICAL_LAYOUT),
+            ("heatmaps", HEATMAPS),
+        ];
+        for (key, expected) in expected {
             if manifest.get(key) != Some(expected) {
                 return Err(ManifestError::Foreign { key, expected });
             }
+        }
+        if manifest.get("heatmap_size").is_none_or(|size| size.parse::<usize>().is_err()) {
+            return Err(ManifestError::HeatmapSize);
         }
         Ok(manifest)
     }
@@ -115,6 +132,12 @@ impl<'a> Manifest<'a> {
     pub fn version(self) -> &'a str {
         self.get("version").unwrap_or_default()
     }
+
+    /// Rows and columns of the model's heatmaps.
+    #[must_use]
+    pub fn heatmap_size(self) -> usize {
+        self.get("heatmap_size").and_then(|size| size.parse().ok()).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for ManifestError {
@@ -128,6 +151,7 @@ impl fmt::Display for ManifestError {
             Self::Foreign { key, expected } => {
                 write!(f, "the model's {key} differs from this runtime's, which is \"{expected}\"")
             }
+            Self::HeatmapSize => f.write_str("heatmap_size is not a number of pixels"),
         }
     }
 }

@@ -27,7 +27,9 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 pub use aligned_bytes::AlignedBytes;
-pub use manifest::{CANONICAL_LAYOUT, MAX_LINES, Manifest, ManifestError, PREPROCESSING, REQUIRED_KEYS};
+pub use manifest::{
+    CANONICAL_LAYOUT, HEATMAPS, MAX_LINES, Manifest, ManifestError, PREPROCESSING, REQUIRED_KEYS,
+};
 pub use test_vector::{TestVector, TestVectors, VectorError};
 pub use writer::{Parts, write};
 
@@ -207,11 +209,13 @@ mod tests {
     use super::*;
     use crate::geometry::{LesionBox, PixelSpacing};
 
-    const MANIFEST: [(&str, &str); 8] = [
+    const MANIFEST: [(&str, &str); 10] = [
         ("name", "edge"),
         ("version", "1.0.0"),
         ("preprocessing", PREPROCESSING),
         ("canonical_layout", CANONICAL_LAYOUT),
+        ("heatmaps", HEATMAPS),
+        ("heatmap_size", "32"),
         ("training_data", "phantoms"),
         ("metrics", "none"),
         ("licence", "MIT OR Apache-2.0"),
@@ -289,7 +293,7 @@ mod tests {
             (b"RECIST\r\n".to_vec(), "bundle has 8 bytes where 48 are expected".to_owned()),
             (changed(8, &[2]), "bundle has format version 2, this runtime reads version 1".to_owned()),
             (long, format!("bundle has {} bytes where {length} are expected", length + 1)),
-            (changed(200, b"x"), "bundle is damaged: its checksum does not match its contents".to_owned()),
+            (changed(300, b"x"), "bundle is damaged: its checksum does not match its contents".to_owned()),
             (resealed(changed(16, &[63])), "bundle's manifest cannot lie at 63 with ".to_owned()),
             (resealed(changed(28, &[255; 4])), "bundle's localization plan cannot lie at ".to_owned()),
             (resealed(changed(64, b"Name")), "bundle's manifest: name is missing".to_owned()),
@@ -333,11 +337,19 @@ mod tests {
     }
 
     #[test]
-    fn a_model_for_another_preprocessing_is_refused() {
-        let mut manifest = MANIFEST;
-        manifest[2].1 = "patch 96";
-        let error =
-            write(&Parts { manifest: &manifest, localization: &[], hourglass: &[], test_vectors: &[] });
-        assert!(error.unwrap_err().to_string().contains("preprocessing differs"));
+    fn a_model_for_another_cascade_is_refused() {
+        for (i, value, message) in [
+            (2, "patch 96", "preprocessing differs from this runtime's, which is \"patch 128; "),
+            (3, "long axis upright", "canonical_layout differs"),
+            (4, "6", "heatmaps differs"),
+            (5, "large", "heatmap_size is not a number of pixels"),
+        ] {
+            let mut manifest = MANIFEST;
+            manifest[i].1 = value;
+            let error =
+                write(&Parts { manifest: &manifest, localization: &[], hourglass: &[], test_vectors: &[] });
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(message), "{error:?} is not {message:?}");
+        }
     }
 }

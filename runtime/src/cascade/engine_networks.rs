@@ -40,6 +40,13 @@ pub enum PlansError {
         /// What the cascade expects.
         expected: &'static str,
     },
+    /// The hourglass gives heatmaps of another size than the manifest states.
+    HeatmapSize {
+        /// Rows and columns by the manifest.
+        stated: usize,
+        /// Rows and columns by the plan.
+        found: usize,
+    },
 }
 
 const PATCH: Shape = Shape { channels: 1, height: PATCH_SIZE, width: PATCH_SIZE };
@@ -68,8 +75,12 @@ impl<'a> Plans<'a> {
         let (count, [maps, _]) = shapes(&mut hourglass.outputs());
         let size = maps.filter(|m| m.channels == 4 && m.height == m.width && count == 1).map(|m| m.height);
         match size {
-            Some(heatmap_size @ 8..=MAXIMUM_HEATMAP_SIZE) if takes_a_patch(&hourglass) => {
-                Ok(Self { localization, hourglass, heatmap_size })
+            Some(found @ 8..=MAXIMUM_HEATMAP_SIZE) if takes_a_patch(&hourglass) => {
+                let stated = bundle.manifest().heatmap_size();
+                if stated != found {
+                    return Err(PlansError::HeatmapSize { stated, found });
+                }
+                Ok(Self { localization, hourglass, heatmap_size: found })
             }
             _ => {
                 let expected = "a patch of 128 x 128 in, four square heatmaps of 8 to 64 pixels out";
@@ -130,6 +141,10 @@ impl fmt::Display for PlansError {
             Self::Ports { network, expected } => {
                 write!(f, "{network} network is not the cascade's: {expected} is expected")
             }
+            Self::HeatmapSize { stated, found } => write!(
+                f,
+                "hourglass network gives heatmaps of {found} x {found}, the manifest states {stated} x {stated}"
+            ),
         }
     }
 }

@@ -1,17 +1,13 @@
 use core::fmt;
 
-use super::{Decoding, LOW_CONFIDENCE, MASK_PIXELS, Networks, Warning, Warnings, Workspace, decode};
+use super::{Cascade, Findings, LOW_CONFIDENCE, MASK_PIXELS, Warning, Warnings, Workspace};
 use crate::geometry::{
-    AffineGrid, AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, Theta,
-    ThetaError,
+    AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
 };
-use crate::image::{CropError, CtSlice, NormaliseError, PATCH_SIZE, crop, normalise, sample};
+use crate::image::{CropError, CtSlice, NormaliseError, crop, normalise};
 
 /// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
 pub const LOWEST_CONFIDENCE: f32 = 0.05;
-
-/// The scales s that a lesion in a rough box can have: from a twentieth of the box to four times it.
-const SCALES: core::ops::RangeInclusive<f64> = 0.05..=4.0;
 
 /// Normalised distance from the canonical patch's centre beyond which an endpoint is near its edge.
 const NEAR_EDGE: f64 = 0.92;
@@ -88,52 +84,35 @@ pub enum MeasureError<E> {
 
 /// Measures the lesion in `area` on `slice`: the way of the data, from the slice to the axes.
 ///
-/// `finished` is called at the end of every stage that succeeds. The same slice, box and networks give the
+/// `finished` is called at the end of every stage that succeeds. The same slice, box and cascade give the
 /// same bits on every CPU. On success the workspace holds the patch, the canonical patch, the mask and the
 /// heatmaps of this measurement.
 ///
 /// # Errors
 /// See [`MeasureError`]: whatever is not seen clearly is refused.
-pub fn measure<N: Networks>(
+pub fn measure<C: Cascade>(
     slice: &CtSlice<'_>,
     area: LesionBox,
-    networks: &mut N,
+    cascade: &mut C,
     workspace: &mut Workspace,
     mut finished: impl FnMut(Stage),
-) -> Result<Measurement, MeasureError<N::Error>> {
-    let Workspace { patch, canonical, mask, heatmaps } = workspace;
+) -> Result<Measurement, MeasureError<C::Error>> {
+    let Workspace { patch, canonical, .. } = workspace;
     let square = crop(slice, area, patch).map_err(MeasureError::Crop)?;
     normalise(patch, canonical).map_err(MeasureError::Normalise)?;
     finished(Stage::Crop);
 
-    let outputs = networks.localize(patch, mask).map_err(MeasureError::Network)?;
-    let theta = outputs.theta().map_err(MeasureError::Theta).and_then(plausible)?;
-    finished(Stage::Localization);
-
-    let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
-    sample(patch, PATCH_SIZE, &grid, canonical);
-    finished(Stage::Sampling);
-
-    let size = networks.heatmap_size();
-    let heatmaps = &mut heatmaps[..4 * size * size];
-    networks.find_keypoints(canonical, heatmaps).map_err(MeasureError::Network)?;
-    finished(Stage::Hourglass);
-
-    let mut seen = [Point::default(); 4];
-    let mut confidences = [0.0; 4];
-    for (i, heatmap) in heatmaps.chunks_exact(size * size).enumerate() {
-        let peak = decode(heatmap, size, Decoding::default());
-        if peak.confidence < LOWEST_CONFIDENCE {
-            return Err(MeasureError::NoKeypoint { keypoint: i, confidence: peak.confidence });
-        }
-        seen[i] = AffineMap::pixels_to_normalised(size).apply(peak.position);
-        confidences[i] = peak.confidence;
+    let Findings { theta, keypoints } = cascade.find(workspace, &mut finished)?;
+    let confidences = keypoints.map(|keypoint| keypoint.confidence);
+    if let Some(keypoint) = confidences.iter().position(|&confidence| confidence < LOWEST_CONFIDENCE) {
+        return Err(MeasureError::NoKeypoint { keypoint, confidence: confidences[keypoint] });
     }
+    let seen = keypoints.map(|keypoint| keypoint.position);
     let patch_to_slice = AffineMap::normalised_to_box(square);
     let canonical_to_slice = theta.canonical_to_patch().then(patch_to_slice);
     let keypoints = Keypoints::from_array(seen).map(|p| canonical_to_slice.apply(p));
     let axes = RecistAxes::from_keypoints(&keypoints, slice.spacing()).map_err(MeasureError::Axes)?;
-    let lesion_pixels = mask.iter().filter(|v| **v > 0.5).count();
+    let lesion_pixels = workspace.mask.iter().filter(|v| **v > 0.5).count();
     let measurement = Measurement {
         axes,
         keypoints,
@@ -156,15 +135,6 @@ impl fmt::Display for Stage {
             Self::Hourglass => "hourglass",
             Self::Decoding => "decoding",
         })
-    }
-}
-
-fn plausible<E>(theta: Theta) -> Result<Theta, MeasureError<E>> {
-    let (shift, scale) = (theta.shift(), theta.scale());
-    if shift.x.abs() <= 1.0 && shift.y.abs() <= 1.0 && SCALES.contains(&scale) {
-        Ok(theta)
-    } else {
-        Err(MeasureError::Implausible { shift, scale })
     }
 }
 

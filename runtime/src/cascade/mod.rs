@@ -1,11 +1,12 @@
 //! The cascade of Tang et al. (MICCAI 2018): from a slice and a rough box to a measurement.
 //!
-//! [`measure`] is the whole way; a model plugs in as [`Networks`]. Nothing here allocates: every buffer is
+//! [`measure`] is the whole way; a model plugs in as [`Networks`], or whole as a [`Cascade`]. Nothing here allocates: every buffer is
 //! part of the caller's [`Workspace`].
 
 mod decode;
 mod engine_networks;
 mod exponential;
+mod findings;
 mod measure;
 mod networks;
 mod outline;
@@ -15,6 +16,9 @@ mod workspace;
 pub use decode::{Decoding, Peak, decode};
 pub use engine_networks::{EngineNetworks, Plans, PlansError};
 pub use exponential::exponential;
+#[cfg(feature = "onnx")]
+pub(crate) use findings::plausible;
+pub use findings::{CanonicalKeypoint, Cascade, Findings};
 pub use measure::{LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
 pub use networks::{Networks, ThetaOutputs};
 pub use outline::{OUTLINE_POINTS, outline};

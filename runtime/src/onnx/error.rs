@@ -31,6 +31,10 @@ impl OnnxError {
         Self::Node { name: name.to_owned(), reason: reason.to_string() }
     }
 
+    pub(super) fn no_operator(node: &str, operator: &str) -> Self {
+        Self::node(node, format!("the engine has no operator {operator}"))
+    }
+
     pub(super) fn tract(error: impl fmt::Debug) -> Self {
         // tract's chain of causes, on one line.
         Self::Tract(format!("{error:?}").split_whitespace().collect::<Vec<_>>().join(" "))

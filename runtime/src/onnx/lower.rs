@@ -117,10 +117,7 @@ impl<'a> Lowering<'a> {
             self.doubles(before, input, shape)?;
             Operator::Upsample { input, output: tensor }
         } else {
-            return Err(OnnxError::node(
-                &before.name,
-                format!("the engine has no operator {}", before.op.name()),
-            ));
+            return Err(OnnxError::no_operator(&before.name, &before.op.name()));
         };
         self.network.operators.push(operator);
         Ok(())
@@ -131,10 +128,15 @@ impl<'a> Lowering<'a> {
         if !is_binary(node, "Max") {
             // Signed integers reach below 0, the engine's do not.
             let limited = node.op.downcast_ref::<MaxPool>().is_some() || node.op.name() == "Resize";
+            let unlimited = node.op.downcast_ref::<Conv>().is_some()
+                || is_binary(node, "Add")
+                || node.op.name() == "Source";
             return if limited {
                 Ok(Ending { before: node, relu: false })
-            } else {
+            } else if unlimited {
                 Err(OnnxError::node(&node.name, "its value is not limited from below before it is rounded"))
+            } else {
+                Err(OnnxError::no_operator(&node.name, &node.op.name()))
             };
         }
         let (value, limit) = (0..2)

@@ -1,15 +1,14 @@
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 
-use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, PREPROCESSING, Parts};
+use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
-use recist::onnx::TractNetworks;
-use recist_trainer::autodiff;
-use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{Report, Selection, TrainedNetworks};
+use recist_trainer::data::{Origin, Pack, Split};
+use recist_trainer::evaluate::{Report, Selection};
 use recist_trainer::export::{
-    self, CalibrationPatches, Parity, QuantisedNetwork, TrainedModel, quantise, test_vectors,
+    self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
 use recist_trainer::quantise::Rule;
 use recist_trainer::{replace, train};
@@ -37,11 +36,11 @@ pub(crate) struct Export {
     /// version of the model (1)
     #[argh(option, default = "String::from(\"1\")")]
     version: String,
-    /// what the model was trained on, for the manifest
-    #[argh(option, default = "String::from(\"not stated\")")]
-    training_data: String,
-    /// licence of the model, for the manifest
-    #[argh(option, default = "String::from(\"not stated\")")]
+    /// what the model was trained on, for the manifest (the packs' names and numbers)
+    #[argh(option)]
+    training_data: Option<String>,
+    /// licence of the model, for the manifest (this program's)
+    #[argh(option, default = "String::from(env!(\"CARGO_PKG_LICENSE\"))")]
     licence: String,
     /// whom to cite, for the manifest
     #[argh(option, default = "String::from(\"not stated\")")]
@@ -52,6 +51,10 @@ pub(crate) struct Export {
     /// how ranges are chosen: mean-squared-error (default), min-max, or percentile
     #[argh(option, default = "Rule::default()", from_str_fn(rule))]
     rule: Rule,
+    /// a Python with the packages numpy, onnx and onnxruntime, to check the ONNX files and run them beside the
+    /// other engines (ci/parity.sh makes one)
+    #[argh(option)]
+    python: Option<PathBuf>,
 }
 
 /// Validation patches that engines are compared on.
@@ -80,7 +83,12 @@ impl Run for Export {
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
-        let plain = self.bundle(&model, &quantised, "not measured", &[])?;
+        let description = self.description(&model, &packs);
+        let with_metrics = |metrics| -> Vec<(&str, &str)> {
+            let known = description.iter().map(|(key, value)| (*key, value.as_str()));
+            known.chain([("metrics", metrics)]).collect()
+        };
+        let plain = bundle(&with_metrics("not measured"), &quantised, &[])?;
         let int8 = integers(&plain, &packs, selection, false)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
@@ -94,39 +102,25 @@ impl Run for Export {
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
         let vectors = test_vectors(&mut networks)?;
-        let bundle = self.bundle(&model, &quantised, &metrics, &vectors)?;
+        let manifest = with_metrics(&metrics);
+        let bundle = bundle(&manifest, &quantised, &vectors)?;
 
         std::fs::create_dir_all(&self.out)?;
         let path = self.out.join(format!("{}.recist", self.name(&model)));
         replace(&path, &bundle)?;
-        let manifest = self.manifest(&model, &metrics);
-        let mut files = Vec::new();
         for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
-            files.push(export::float32(name, folded, &manifest));
-            files.push(export::int8(name, &folded.graph, lowered, &manifest));
-            replace(&self.out.join(format!("{name}.onnx")), &files[files.len() - 2])?;
-            replace(&self.out.join(format!("{name}.int8.onnx")), &files[files.len() - 1])?;
+            let write = |file: &str, bytes: &[u8]| replace(&self.out.join(format!("{name}.{file}")), bytes);
+            write("onnx", &export::float32(name, folded, &manifest))?;
+            write("int8.onnx", &export::int8(name, &folded.graph, lowered, &manifest))?;
         }
-        let [localization, localization_int8, hourglass, hourglass_int8] = &files[..] else {
-            return Err("two files a network".into());
-        };
 
         let patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
-        let cascade = model.cascade(&autodiff::cpu())?;
-        let mut trained = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
-        let mut tract = TractNetworks::float32(localization, hourglass)?;
-        let float_parity = Parity::of(&mut trained, &mut tract, &patches)?;
-        let mut lowered = TractNetworks::int8(localization_int8, hourglass_int8, Kernel::best())?;
-        let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
-        let integer_parity = Parity::of(&mut networks, &mut lowered, &patches)?;
-        let rounding = Parity::of(&mut tract, &mut networks, &patches)?;
+        let parity = ParityReport::measure(&model, &quantised, &self.out, &patches, self.python.as_deref())?;
         let workspace = plans.workspace_bytes();
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
-             float32: trainer beside tract: {float_parity}\n\
-             int8: engine beside the ONNX files through tract: {integer_parity}\n\
-             float32 beside int8: {rounding}\n\
+             {parity}\n\
              {}: {} bytes, workspace {workspace} bytes\n",
             price(&float32, &int8),
             path.display(),
@@ -140,33 +134,47 @@ impl Export {
         self.name.as_deref().unwrap_or(&model.network.name)
     }
 
-    fn manifest<'a>(&'a self, model: &'a TrainedModel, metrics: &'a str) -> [(&'a str, &'a str); 8] {
-        [
-            ("name", self.name(model)),
-            ("version", &self.version),
-            ("preprocessing", PREPROCESSING),
-            ("canonical_layout", CANONICAL_LAYOUT),
-            ("training_data", &self.training_data),
-            ("metrics", metrics),
-            ("licence", &self.licence),
-            ("attribution", &self.attribution),
+    /// Everything about the model that is known before it is measured.
+    fn description(&self, model: &TrainedModel, packs: &[Pack]) -> Vec<(&'static str, String)> {
+        vec![
+            ("name", self.name(model).to_owned()),
+            ("version", self.version.clone()),
+            ("preprocessing", PREPROCESSING.to_owned()),
+            ("canonical_layout", CANONICAL_LAYOUT.to_owned()),
+            ("heatmaps", HEATMAPS.to_owned()),
+            ("heatmap_size", model.network.hourglass.heatmap.to_string()),
+            ("training_data", self.training_data.clone().unwrap_or_else(|| training_data(packs))),
+            ("licence", self.licence.clone()),
+            ("attribution", self.attribution.clone()),
         ]
     }
+}
 
-    fn bundle(
-        &self,
-        model: &TrainedModel,
-        quantised: &[QuantisedNetwork; 2],
-        metrics: &str,
-        test_vectors: &[u8],
-    ) -> Result<Vec<u8>, Box<dyn Error>> {
-        Ok(bundle::write(&Parts {
-            manifest: &self.manifest(model, metrics),
-            localization: &quantised[0].plan,
-            hourglass: &quantised[1].plan,
-            test_vectors,
-        })?)
-    }
+/// What lies in the training part of the packs, in numbers.
+fn training_data(packs: &[Pack]) -> String {
+    let of = |pack: &Pack| {
+        let lesions: Vec<_> =
+            pack.iter().map(|(lesion, _)| lesion).filter(|lesion| lesion.split == Split::Train).collect();
+        let real: Vec<_> = lesions.iter().filter(|lesion| lesion.origin == Origin::Real).collect();
+        let patients: BTreeSet<&str> = real.iter().map(|lesion| lesion.patient.as_str()).collect();
+        let name = pack.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!(
+            "{name}: {} slices of lesions of {} patients, {} generated",
+            real.len(),
+            patients.len(),
+            lesions.len() - real.len()
+        )
+    };
+    packs.iter().map(of).collect::<Vec<_>>().join("; ")
+}
+
+fn bundle(
+    manifest: &[(&str, &str)],
+    quantised: &[QuantisedNetwork; 2],
+    test_vectors: &[u8],
+) -> Result<Vec<u8>, Box<dyn Error>> {
+    let [localization, hourglass] = quantised.each_ref().map(|network| network.plan.as_slice());
+    Ok(bundle::write(&Parts { manifest, localization, hourglass, test_vectors })?)
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors.

@@ -1,12 +1,13 @@
 use std::fmt;
 
-use recist::cascade::{Decoding, MASK_PIXELS, Networks, decode};
-use recist::image::{PATCH_PIXELS, PATCH_SIZE};
+use recist::cascade::{Decoding, decode};
+use recist::geometry::Point;
+use recist::image::PATCH_SIZE;
 
-use super::CalibrationPatches;
+use super::{Answers, QuantisedNetwork};
 
-/// How far two implementations of the same networks are apart on the same patches.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// How far two engines' answers on the same patches are apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parity {
     /// Patches compared.
     pub patches: usize,
@@ -14,70 +15,135 @@ pub struct Parity {
     pub values: f32,
     /// The greatest difference of one of θ's five numbers.
     pub theta: f32,
-    /// The greatest distance of a decoded keypoint, in pixels of the canonical patch.
-    pub keypoints: f64,
+    /// The mean and the greatest distance of a decoded keypoint, in pixels of the canonical patch.
+    pub keypoints: [f64; 2],
     /// Whether all numbers are the same bits.
     pub identical: bool,
+    /// The share of all numbers that are at most one quantum apart, where the numbers have quanta.
+    pub within_one_quantum: Option<f64>,
 }
 
-impl Parity {
-    /// Runs both on every pair of patches.
-    ///
-    /// # Errors
-    /// If a network cannot be run, or their heatmaps have different sizes.
-    pub fn of<A: Networks, B: Networks>(
-        first: &mut A,
-        second: &mut B,
-        patches: &CalibrationPatches,
-    ) -> Result<Self, String> {
-        let size = first.heatmap_size();
-        if second.heatmap_size() != size {
-            return Err(format!("heatmaps of {size} and {} pixels", second.heatmap_size()));
-        }
-        let mut parity = Self { identical: true, ..Self::default() };
-        let pairs = patches.patches.as_chunks::<PATCH_PIXELS>().0.iter();
-        for (patch, canonical) in pairs.zip(patches.canonical.as_chunks::<PATCH_PIXELS>().0) {
-            let mut masks = [[0.0; MASK_PIXELS]; 2];
-            let a = first.localize(patch, &mut masks[0]).map_err(|error| error.to_string())?;
-            let b = second.localize(patch, &mut masks[1]).map_err(|error| error.to_string())?;
-            let numbers = [a, b].map(|t| [t.shift_x, t.shift_y, t.cos2, t.sin2, t.ln_scale]);
-            let apart = numbers[0].iter().zip(numbers[1]).map(|(a, b)| (a - b).abs());
-            parity.theta = apart.fold(parity.theta, f32::max);
+/// The distance of neighbouring numbers in the outputs of quantised networks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quanta {
+    mask: f32,
+    theta: f32,
+    heatmaps: f32,
+}
 
-            let mut maps = [vec![0.0; 4 * size * size], vec![0.0; 4 * size * size]];
-            first.find_keypoints(canonical, &mut maps[0]).map_err(|error| error.to_string())?;
-            second.find_keypoints(canonical, &mut maps[1]).map_err(|error| error.to_string())?;
-            let apart = relative(&masks[0], &masks[1]).max(relative(&maps[0], &maps[1]));
-            parity.values = parity.values.max(apart);
-            let pixels = (PATCH_SIZE / size) as f64;
-            for (a, b) in maps[0].chunks_exact(size * size).zip(maps[1].chunks_exact(size * size)) {
-                let [a, b] = [a, b].map(|map| decode(map, size, Decoding::default()).position);
-                parity.keypoints = parity.keypoints.max(pixels * a.distance(b));
-            }
-            parity.identical &= numbers[0] == numbers[1] && masks[0] == masks[1] && maps[0] == maps[1];
-            parity.patches += 1;
-        }
-        Ok(parity)
+impl Quanta {
+    /// Those of the cascade's networks, localization and hourglass.
+    ///
+    /// # Panics
+    /// If they are not the cascade's.
+    #[must_use]
+    pub fn of([localization, hourglass]: &[QuantisedNetwork; 2]) -> Self {
+        let scale = |network: &QuantisedNetwork, output: usize| {
+            let network = &network.lowered.network;
+            network.tensors[network.outputs[output].0].scale
+        };
+        Self { mask: scale(localization, 0), theta: scale(localization, 1), heatmaps: scale(hourglass, 0) }
     }
 }
 
-/// The greatest difference over the greatest value.
-fn relative(a: &[f32], b: &[f32]) -> f32 {
-    let greatest = a.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-    a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs())) / greatest.max(f32::MIN_POSITIVE)
+impl Parity {
+    /// Compares the answers of two engines, in quanta too where there are some.
+    ///
+    /// # Panics
+    /// If they are not answers to the same patches.
+    #[must_use]
+    pub fn between(first: &Answers, second: &Answers, quanta: Option<Quanta>) -> Self {
+        let kinds = [
+            (&first.masks, &second.masks),
+            (&first.theta, &second.theta),
+            (&first.heatmaps, &second.heatmaps),
+        ];
+        for (a, b) in kinds {
+            assert_eq!(a.len(), b.len(), "answers to the same patches");
+        }
+        let [masks, theta, heatmaps] = kinds.map(|(a, b)| greatest_difference(a, b));
+        let size = first.heatmap_size;
+        let pixels = (PATCH_SIZE / size) as f64;
+        let maps = first.heatmaps.chunks_exact(size * size).zip(second.heatmaps.chunks_exact(size * size));
+        let distances: Vec<f64> = maps
+            .map(|(a, b)| {
+                let [a, b]: [Point; 2] = [a, b].map(|map| decode(map, size, Decoding::default()).position);
+                pixels * a.distance(b)
+            })
+            .collect();
+        let within_one_quantum = quanta.map(|Quanta { mask, theta, heatmaps }| {
+            let all: usize = kinds.iter().map(|(a, _)| a.len()).sum();
+            let within: usize = kinds
+                .iter()
+                .zip([mask, theta, heatmaps])
+                .flat_map(|((a, b), quantum)| a.iter().zip(*b).map(move |(a, b)| (a - b).abs() / quantum))
+                .filter(|&apart| apart < 1.5)
+                .count();
+            within as f64 / all as f64
+        });
+        Self {
+            patches: first.theta.len() / 5,
+            values: (masks / greatest(&first.masks)).max(heatmaps / greatest(&first.heatmaps)),
+            theta,
+            keypoints: [
+                distances.iter().sum::<f64>() / distances.len() as f64,
+                distances.iter().copied().fold(0.0, f64::max),
+            ],
+            identical: first == second,
+            within_one_quantum,
+        }
+    }
+}
+
+fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(0.0, |m, (a, b)| m.max((a - b).abs()))
+}
+
+fn greatest(values: &[f32]) -> f32 {
+    values.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()))
 }
 
 impl fmt::Display for Parity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { patches, values, theta, keypoints, identical } = self;
+        let Self { values, theta, keypoints: [mean, most], identical, within_one_quantum, .. } = self;
         if *identical {
-            write!(f, "the same bits on {patches} patches")
-        } else {
-            write!(
-                f,
-                "on {patches} patches at most {values:.1e} of the greatest value, {theta:.1e} in θ, {keypoints:.1e} \
-                 patch pixels between keypoints"
-            )
+            return f.write_str("the same bits");
         }
+        write!(
+            f,
+            "at most {values:.1e} of the greatest value and {theta:.1e} in θ apart, keypoints {mean:.1e} patch \
+             pixels, at most {most:.1e}"
+        )?;
+        if let Some(share) = within_one_quantum {
+            write!(f, "; {:.3} % within one quantum", 100.0 * share)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_counted_in_quanta_and_patch_pixels() {
+        let mut heatmaps = vec![0.0; 4 * 64];
+        for (map, at) in [(0, 18), (1, 20), (2, 36), (3, 45)] {
+            heatmaps[64 * map + at] = 1.0;
+        }
+        let first = Answers { heatmap_size: 8, masks: vec![0.5; 1024], theta: vec![0.25; 5], heatmaps };
+        let quanta = Some(Quanta { mask: 0.1, theta: 0.1, heatmaps: 0.1 });
+        let same = Parity::between(&first, &first, quanta);
+        assert!(same.identical && same.keypoints == [0.0; 2] && same.within_one_quantum == Some(1.0));
+
+        let mut second = first.clone();
+        second.heatmaps.swap(18, 19);
+        second.theta[3] += 0.1;
+        second.masks[7] = 0.2;
+        let apart = Parity::between(&first, &second, quanta);
+        assert_eq!(apart.keypoints, [4.0, 16.0], "one of four keypoints moved by one of eight pixels");
+        assert!((apart.theta - 0.1).abs() < 1e-6 && !apart.identical);
+        let numbers = 1024.0 + 5.0 + 256.0;
+        assert_eq!(apart.within_one_quantum, Some((numbers - 3.0) / numbers));
     }
 }

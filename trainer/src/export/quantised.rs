@@ -4,7 +4,7 @@ use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{ModelError, TrainedModel};
 use crate::data::{Augmentation, Pack, Split, Targets, augment, keyed};
-use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, lower};
+use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, equalise, lower};
 
 /// Patches to measure ranges on, or to compare networks on: what each of the networks sees.
 #[derive(Clone, Debug)]
@@ -51,6 +51,12 @@ impl CalibrationPatches {
         }
         Ok(Self { patches, canonical })
     }
+
+    /// How many there are for each network.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.patches.len() / PATCH_PIXELS
+    }
 }
 
 /// Quantises both networks of a trained model, localization and hourglass, by `rule`.
@@ -63,6 +69,7 @@ pub fn quantise(
     rule: Rule,
 ) -> Result<[QuantisedNetwork; 2], ModelError> {
     let quantise = |folded: Folded, patches: &[f32]| -> Result<QuantisedNetwork, QuantiseError> {
+        let folded = equalise(&folded, patches)?;
         let ranges = Calibration::measure(&folded, patches)?.ranges(rule);
         let lowered = lower(&folded, &ranges)?;
         let plan = engine::compile(&lowered.network)

@@ -1,7 +1,6 @@
 use super::rule::Histogram;
 use super::values::Values;
 use super::{Folded, QuantiseError, Rule};
-use crate::autodiff::download;
 
 /// The smallest and the largest number that a value should be able to be.
 pub type Range = (f32, f32);
@@ -12,9 +11,6 @@ pub struct Calibration {
     histograms: Vec<Histogram>,
 }
 
-/// Patches run at once.
-const BATCH: usize = 8;
-
 impl Calibration {
     /// Runs the network on `patches`, one after the other in one slice: once for the extremes, once for the
     /// histograms between them.
@@ -23,22 +19,14 @@ impl Calibration {
     /// If the network cannot be run.
     pub fn measure(folded: &Folded, patches: &[f32]) -> Result<Self, QuantiseError> {
         let values = Values::new(folded)?;
-        let patch = folded.graph.nodes().next().map_or(1, |(_, node)| node.shape().elements());
         let mut extremes = vec![(0.0_f32, 0.0_f32); folded.graph.nodes().len()];
-        for batch in patches.chunks(BATCH * patch) {
-            for ((low, high), map) in extremes.iter_mut().zip(values.on(batch)?) {
-                for value in download(&map) {
-                    (*low, *high) = (low.min(value), high.max(value));
-                }
-            }
-        }
+        values.read(patches, |node, numbers| {
+            let (low, high) = &mut extremes[node];
+            numbers.iter().for_each(|&number| (*low, *high) = (low.min(number), high.max(number)));
+        })?;
         let mut histograms: Vec<Histogram> =
             extremes.into_iter().map(|(low, high)| Histogram::new(low, high)).collect();
-        for batch in patches.chunks(BATCH * patch) {
-            for (histogram, map) in histograms.iter_mut().zip(values.on(batch)?) {
-                histogram.add(&download(&map));
-            }
-        }
+        values.read(patches, |node, numbers| histograms[node].add(numbers))?;
         Ok(Self { histograms })
     }
 

@@ -1,7 +1,8 @@
-//! From trained weights to integers: batch norms folded, ranges measured on real patches, the network written
-//! down as the runtime's engine takes it.
+//! From trained weights to integers: batch norms folded, the ranges of channels evened out and measured on real
+//! patches, the network written down as the runtime's engine takes it.
 
 mod calibration;
+mod equalise;
 mod error;
 mod fold;
 mod lower;
@@ -9,6 +10,7 @@ mod rule;
 mod values;
 
 pub use calibration::{Calibration, Range};
+pub use equalise::equalise;
 pub use error::QuantiseError;
 pub use fold::{Folded, fold};
 pub use lower::{Lowered, lower};

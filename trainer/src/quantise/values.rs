@@ -1,7 +1,10 @@
 use super::QuantiseError;
-use crate::autodiff::{FeatureMap, Module, NoneTape, cpu, upload};
+use crate::autodiff::{Module, NoneTape, cpu, download, upload};
 use crate::graph::Value;
 use crate::quantise::Folded;
+
+/// Patches run at once.
+const BATCH: usize = 8;
 
 /// Runs a network so that every value of it can be looked at.
 #[derive(Debug)]
@@ -19,14 +22,22 @@ impl Values {
         Ok(Self { module: Module::new(graph, &folded.weights, &cpu())?, input })
     }
 
-    /// All values on a batch, in the order of the nodes.
-    pub(super) fn on(
+    /// Runs the network on `patches`, which lie one after the other, some at once. `read` is given every value of
+    /// every run: the node's place in the graph, and the numbers image by image, channels innermost.
+    pub(super) fn read(
         &self,
-        batch: &[f32],
-    ) -> Result<Vec<FeatureMap<f32, crate::autodiff::Cpu>>, QuantiseError> {
+        patches: &[f32],
+        mut read: impl FnMut(usize, &[f32]),
+    ) -> Result<(), QuantiseError> {
         let (height, width, channels) = self.input;
-        let images = batch.len() / (height * width * channels);
-        let input = upload(self.module.device(), (images, height, width, channels), batch)?;
-        Ok(self.module.infer(input, NoneTape)?.0)
+        let patch = height * width * channels;
+        for batch in patches.chunks(BATCH * patch) {
+            let shape = (batch.len() / patch, height, width, channels);
+            let input = upload(self.module.device(), shape, batch)?;
+            for (node, map) in self.module.infer(input, NoneTape)?.0.iter().enumerate() {
+                read(node, &download(map));
+            }
+        }
+        Ok(())
     }
 }

@@ -50,8 +50,8 @@ impl Engine {
             }
             #[cfg(feature = "onnx")]
             Self::Int8Tract | Self::Float32 => {
-                let (mut networks, name) = self.on_tract(model, onnx)?;
-                let measured = measure(slice, area, &mut networks, workspace, |_| ());
+                let (mut cascade, name) = self.on_tract(model, onnx)?;
+                let measured = measure(slice, area, &mut cascade, workspace, |_| ());
                 (measured.map_err(|error| error.to_string()), name)
             }
             #[cfg(not(feature = "onnx"))]
@@ -63,27 +63,28 @@ impl Engine {
         Ok((measured?, name))
     }
 
-    /// The networks on tract, and the engine's name.
+    /// The cascade as one model of tract's, and the engine's name.
     #[cfg(feature = "onnx")]
     fn on_tract(
         self,
         model: &Model,
         onnx: Option<&Path>,
-    ) -> Result<(recist::onnx::TractNetworks, String), String> {
-        use recist::onnx::TractNetworks;
-        let (networks, name) = if self == Self::Int8Tract {
+    ) -> Result<(recist::onnx::TractCascade, String), String> {
+        use recist::onnx::TractModels;
+        let (models, name) = if self == Self::Int8Tract {
             let bundle = model.bundle();
-            let networks = TractNetworks::plans(bundle.localization(), bundle.hourglass(), model.kernel());
-            (networks, format!("{} in tract", model.engine()))
+            let models = TractModels::plans(bundle.localization(), bundle.hourglass(), model.kernel());
+            (models, format!("{} in tract", model.engine()))
         } else {
             let folder = onnx.ok_or("the engine float32 needs --onnx FOLDER")?;
             let read = |name: &str| {
                 let path = folder.join(name);
                 std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
             };
-            let networks = TractNetworks::float32(&read("localization.onnx")?, &read("hourglass.onnx")?);
-            (networks, "float32 tract".to_owned())
+            let models = TractModels::float32(&read("localization.onnx")?, &read("hourglass.onnx")?);
+            (models, "float32 tract".to_owned())
         };
-        Ok((networks.map_err(|error| error.to_string())?, name))
+        let cascade = models.and_then(TractModels::cascade).map_err(|error| error.to_string())?;
+        Ok((cascade, name))
     }
 }

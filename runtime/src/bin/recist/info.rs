@@ -14,7 +14,6 @@ pub(crate) fn run(arguments: &Info) -> Result<(), Error> {
     let plans = model.plans();
     println!("bundle_bytes: {}", model.bytes());
     println!("workspace_bytes: {}", plans.workspace_bytes() + size_of::<Workspace>());
-    println!("heatmap_size: {}", plans.heatmap_size());
     println!("engine: {}", model.engine());
     Ok(())
 }

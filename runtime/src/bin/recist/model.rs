@@ -10,51 +10,60 @@ use crate::error::Error;
 /// Names a kernel to run instead of the fastest.
 const KERNEL_VARIABLE: &str = "RECIST_KERNEL";
 
-/// The model that the program carries.
+/// The model that the program carries, where a bundle can be opened in place.
 #[cfg(feature = "edge")]
-const BUILT_IN: Option<&[u8]> = Some(include_bytes!("../../../../models/edge.recist"));
+static BUILT_IN: Option<&Aligned<[u8]>> = Some(&Aligned(*include_bytes!("../../../../models/edge.recist")));
 #[cfg(not(feature = "edge"))]
-const BUILT_IN: Option<&[u8]> = None;
+static BUILT_IN: Option<&Aligned<[u8]>> = None;
+
+/// At a multiple of [`recist::bundle::ALIGNMENT`].
+#[repr(C, align(64))]
+struct Aligned<T: ?Sized>(T);
 
 /// A model bundle in memory, checked.
 pub(crate) struct Model {
-    bytes: AlignedBytes,
+    bytes: &'static [u8],
+    bundle: Bundle<'static>,
+    plans: Plans<'static>,
     kernel: Kernel,
 }
 
 impl Model {
-    /// Opens the bundle at `path`, the built-in model where there is no path.
+    /// Opens the bundle at `path`, the built-in model where there is no path. It stays in memory until the
+    /// program ends.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else {
-            return match BUILT_IN {
-                Some(bytes) => Ok(Self { bytes: AlignedBytes::copy_of(bytes), kernel: kernel()? }),
-                None => Err(Error::Failed("no model is built in: give one with --model FILE".to_owned())),
-            };
+            let built_in = BUILT_IN.ok_or_else(|| {
+                Error::Failed("no model is built in: give one with --model FILE".to_owned())
+            })?;
+            return Self::new(&built_in.0, Path::new("the built-in model"));
         };
-        let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
-        let bytes = AlignedBytes::copy_of(&bytes);
-        let bundle = Bundle::open(bytes.as_slice()).map_err(|e| Error::file(path, e))?;
-        Plans::open(&bundle).map_err(|e| Error::file(path, e))?;
-        Ok(Self { bytes, kernel: kernel()? })
+        let bytes = AlignedBytes::read(path).map_err(|e| Error::file(path, e))?;
+        Self::new(bytes.leak(), path)
     }
 
-    pub(crate) fn bundle(&self) -> Bundle<'_> {
-        Bundle::open(self.bytes.as_slice()).expect("the bundle was checked when it was opened")
+    fn new(bytes: &'static [u8], path: &Path) -> Result<Self, Error> {
+        let bundle = Bundle::open(bytes).map_err(|e| Error::file(path, e))?;
+        let plans = Plans::open(&bundle).map_err(|e| Error::file(path, e))?;
+        Ok(Self { bytes, bundle, plans, kernel: kernel()? })
+    }
+
+    pub(crate) fn bundle(&self) -> &Bundle<'static> {
+        &self.bundle
     }
 
     /// The bundle's size.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.as_slice().len()
+        self.bytes.len()
     }
 
-    pub(crate) fn plans(&self) -> Plans<'_> {
-        Plans::open(&self.bundle()).expect("the plans were checked when the bundle was opened")
+    pub(crate) fn plans(&self) -> Plans<'static> {
+        self.plans
     }
 
     pub(crate) fn name(&self) -> ModelName<'_> {
-        let bundle = self.bundle();
-        let manifest = bundle.manifest();
-        ModelName { name: manifest.name(), version: manifest.version(), sha256: bundle.sha256() }
+        let manifest = self.bundle.manifest();
+        ModelName { name: manifest.name(), version: manifest.version(), sha256: self.bundle.sha256() }
     }
 
     /// The engine's kernel.
@@ -69,9 +78,8 @@ impl Model {
     }
 
     /// The networks, in a workspace of their own.
-    pub(crate) fn networks(&self) -> EngineNetworks<'_, Vec<u8>> {
-        let plans = self.plans();
-        EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], self.kernel)
+    pub(crate) fn networks(&self) -> EngineNetworks<'static, Vec<u8>> {
+        EngineNetworks::new(self.plans, vec![0; self.plans.workspace_bytes()], self.kernel)
     }
 }
 
@@ -91,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_model_opens_and_knows_its_own_answers() {
+    fn the_built_in_model_opens_in_place() {
         let model = Model::open(None).unwrap();
         assert_eq!(model.name().name, "edge");
-        assert!(Plans::open(&model.bundle()).is_ok());
+        assert!(model.bytes.as_ptr_range().contains(&model.bundle().localization().as_ptr()));
     }
 }
