@@ -120,7 +120,7 @@ fn what_the_engine_cannot_run_is_named() {
         ("Add", |node| node.op_type = "Mul".into(), "node NAME: the engine has no operator Mul"),
         ("Resize", |node| node.op_type = "Rezise".into(), "NAME"),
         ("Resize", |node| node.attribute[1].s = b"half_pixel".to_vec(), "NAME"),
-        ("DequantizeLinear", |node| node.op_type = "Relu".into(), "is a Relu, not dequantised"),
+        ("DequantizeLinear", |node| node.op_type = "Relu".into(), "NAME"),
     ];
     for (kind, change, message) in changes {
         let mut model = pb::ModelProto::decode(&good[..]).unwrap();

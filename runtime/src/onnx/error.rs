@@ -35,9 +35,9 @@ impl OnnxError {
         Self::node(node, format!("the engine has no operator {operator}"))
     }
 
-    pub(super) fn tract(error: impl fmt::Debug) -> Self {
+    pub(super) fn tract(error: impl fmt::Display) -> Self {
         // tract's chain of causes, on one line.
-        Self::Tract(format!("{error:?}").split_whitespace().collect::<Vec<_>>().join(" "))
+        Self::Tract(format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 
