@@ -220,10 +220,13 @@ fn pool_average(memory: Memory, step: &StepRecord, input: &TensorRecord, output:
     each_pixel(output, |y, x| {
         let first = input.at(y * kernel, x * kernel);
         for c in 0..channels {
-            let window = (0..kernel * kernel)
-                .map(|i| memory.get(first + i / kernel * input.row_bytes() + i % kernel * channels + c));
-            let sum: i32 = window.map(i32::from).sum();
-            memory.set(output.at(y, x) + c, rounding.apply((sum - zero) as f32 * step.factor));
+            let sum: i32 = (0..kernel * kernel)
+                .map(|i| {
+                    let [q] = memory.get(first + i / kernel * input.row_bytes() + i % kernel * channels + c);
+                    i32::from(q)
+                })
+                .sum();
+            memory.set(output.at(y, x) + c, [rounding.apply((sum - zero) as f32 * step.factor)]);
         }
     });
 }

@@ -4,7 +4,7 @@ use super::network::Convolution;
 
 /// How a convolution's weights are laid out.
 pub(super) struct Packing {
-    /// Blocks of 16 output channels whose weights lie together: 1, 2 or 4.
+    /// Blocks of 16 output channels whose weights lie together: 1 to 4.
     pub(super) blocks: usize,
     /// For each group of blocks, each kernel row and each 4 bytes of it, 4 weights for each channel.
     pub(super) weights: Vec<u8>,
@@ -18,8 +18,9 @@ pub(super) fn pack(
     pixel_bytes: usize,
     padded: usize,
 ) -> Packing {
-    let blocks = [4, 2, 1].into_iter().find(|b| padded.is_multiple_of(16 * b)).unwrap_or(1);
-    let (kernel, group) = (convolution.kernel, 16 * blocks);
+    let kernel = convolution.kernel;
+    let blocks = (1..=4).rev().find(|b| padded.is_multiple_of(16 * b)).unwrap_or(1);
+    let group = 16 * blocks;
     let run = (kernel * pixel_bytes).next_multiple_of(4);
     let mut weights = vec![0; padded * kernel * run];
     let of_channel = input_channels * kernel * kernel;

@@ -62,7 +62,7 @@ pub(super) struct StepRecord {
     /// 1 if `second` is read upsampled by 2.
     pub(super) upsampled: u32,
     pub(super) relu: u32,
-    /// Output channels of a group of weights, in units of 16: 1, 2 or 4.
+    /// Output channels of a group of weights, in units of 16: 1 to 4.
     pub(super) blocks: u32,
     pub(super) weights_at: u32,
     pub(super) bias_at: u32,

@@ -203,10 +203,29 @@ fn place(
     network.outputs.iter().for_each(|id| live(*id, steps.len() + 1));
     let (ids, lives): (Vec<_>, Vec<_>) =
         lives.iter().enumerate().filter_map(|(i, l)| l.map(|l| (i, l))).unzip();
-    let (offsets, bytes) = liveness::place(&lives);
+    let place_of = |id: TensorId| ids.binary_search(&id.0).ok();
+    let heirs: Vec<_> = steps
+        .iter()
+        .flat_map(|(_, operator)| overwritable(operator).map(|addend| (addend, operator.output())))
+        .filter(|(addend, output)| tensors[addend.0].same_layout(&tensors[output.0]))
+        .filter_map(|(addend, output)| Some((place_of(addend)?, place_of(output)?)))
+        .collect();
+    let (offsets, bytes) = liveness::place(&lives, &heirs);
     ids.iter().zip(offsets).for_each(|(id, offset)| tensors[*id].offset = word(offset));
     // A tensor that nothing makes lies anywhere in the workspace: it must only be valid.
     bytes
+}
+
+/// What an operator adds pixel by pixel, and may therefore be written over.
+fn overwritable(operator: &Operator) -> impl Iterator<Item = TensorId> {
+    let (first, second) = match operator {
+        Operator::Convolution(c) => (c.residual.filter(|residual| *residual != c.input), None),
+        Operator::Add { first, second, .. } => (Some(*first), Some(*second)),
+        Operator::MaximumPool { .. } | Operator::AveragePool { .. } | Operator::Upsample { .. } => {
+            (None, None)
+        }
+    };
+    first.into_iter().chain(second)
 }
 
 fn step(

@@ -63,6 +63,16 @@ impl TensorRecord {
         plane(self) == plane(other)
     }
 
+    /// Whether each pixel lies where the other's does, if both begin at one place.
+    pub(super) fn same_layout(&self, other: &Self) -> bool {
+        self.same_plane(other) && self.halo == other.halo
+    }
+
+    /// Whether the other may be written over this one, each pixel after it was read.
+    fn may_be_overwritten(&self, other: &Self) -> bool {
+        !self.overlaps(other) || (self.offset == other.offset && self.same_layout(other))
+    }
+
     fn same_numbers(&self, other: &Self) -> bool {
         self.zero_point == other.zero_point && self.scale.to_bits() == other.scale.to_bits()
     }
@@ -73,8 +83,10 @@ impl StepRecord {
         let tensor = |index: u32| plan.tensors.get(index as usize).ok_or("names a tensor that is not there");
         let (input, output) = (tensor(self.input)?, tensor(self.output)?);
         let second = if self.second == NONE { None } else { Some(tensor(self.second)?) };
-        require(!output.overlaps(input), "writes over its input")?;
-        require(second.is_none_or(|s| !output.overlaps(s)), "writes over its second input")?;
+        let adds = self.kind == kind::ADD;
+        let apart = !output.overlaps(input) || (adds && input.may_be_overwritten(output));
+        require(apart, "writes over its input")?;
+        require(second.is_none_or(|s| s.may_be_overwritten(output)), "writes over its second input")?;
         require(self.upsampled <= 1 && self.relu <= 1, "has a flag that is not one")?;
         if let Some(second) = second {
             let half = self.upsampled == 1;
@@ -110,6 +122,7 @@ impl StepRecord {
             }
             kind::ADD => {
                 require(second.is_some(), "adds nothing")?;
+                require(output.pixel_bytes.is_multiple_of(16), "adds pixels of a wrong size")?;
                 require(input.same_plane(output), "adds a tensor of another shape")?;
                 require(is_factor(self.factor), "has a factor that is not finite")
             }
@@ -143,7 +156,7 @@ impl StepRecord {
         output: &TensorRecord,
     ) -> Result<(), &'static str> {
         self.check_window(input, output)?;
-        require(matches!(self.blocks, 1 | 2 | 4), "has groups of a wrong size")?;
+        require((1..=4).contains(&self.blocks), "has groups of a wrong size")?;
         let group = self.blocks * 16;
         require(output.pixel_bytes.is_multiple_of(group), "has groups that do not fit its channels")?;
         require(

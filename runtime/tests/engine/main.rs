@@ -7,8 +7,14 @@ mod networks;
 mod random;
 mod reference;
 mod same_bits;
+mod seal;
 
 use random::Random;
+
+/// By how much the numbers of random cases are divided: under emulation `RECIST_TEST_SHARE` makes them fewer.
+fn share() -> usize {
+    std::env::var("RECIST_TEST_SHARE").map_or(1, |n| n.parse().unwrap())
+}
 
 /// Bytes of a plan at an address that is a multiple of 64.
 struct Aligned(Vec<u8>, usize, usize);

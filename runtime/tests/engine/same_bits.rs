@@ -1,7 +1,7 @@
 use recist::engine::{Kernel, Network, Plan, compile};
 
 use crate::networks::{pyramid, small, stacked_hourglass};
-use crate::{Aligned, Random, reference};
+use crate::{Aligned, Random, reference, share};
 
 /// A byte that the engine does not write by itself, round and in the workspace before a run.
 const CANARY: u8 = 0xA5;
@@ -59,9 +59,7 @@ fn check(network: &Network, random: &mut Random, kernels: &[Kernel]) {
 #[test]
 fn every_kernel_computes_the_written_arithmetic_on_random_operators() {
     let (mut random, kernels) = (Random(1), kernels());
-    // Under emulation fewer of them: the variable divides the number.
-    let share: usize = std::env::var("RECIST_TEST_SHARE").map_or(1, |n| n.parse().unwrap());
-    for _ in 0..3000 / share {
+    for _ in 0..3000 / share() {
         let network = small(&mut random);
         check(&network, &mut random, &kernels);
     }

@@ -2,6 +2,9 @@
 
 use super::{Kernel, Memory, Residue, Rounding};
 
+/// Channels that are added at once; every pixel has a multiple of them.
+const BLOCK: usize = 16;
+
 /// One addition over the workspace; lengths and positions in bytes.
 pub(in crate::engine) struct Addition {
     pub(in crate::engine) addends: [Residue; 2],
@@ -47,11 +50,13 @@ fn avx2(memory: Memory<'_>, job: &Addition) {
 fn plain(memory: Memory<'_>, job: &Addition) {
     let [first, second] = job.addends;
     for (y, x) in (0..job.height).flat_map(|y| (0..job.width).map(move |x| (y, x))) {
-        let a = memory.slice(first.pixel(y, x), job.channels);
-        let b = memory.slice(second.pixel(y, x), job.channels);
-        let sums = memory.slice_mut(job.output + y * job.output_row + x * job.channels, job.channels);
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = job.rounding.apply(first.value(*a) + second.value(*b));
+        let (a, b) = (first.pixel(y, x), second.pixel(y, x));
+        let output = job.output + y * job.output_row + x * job.channels;
+        // The sum may be written over an addend: what is read is read before.
+        for block in (0..job.channels).step_by(BLOCK) {
+            let (a, b): ([u8; BLOCK], [u8; BLOCK]) = (memory.get(a + block), memory.get(b + block));
+            let sum = |i: usize| job.rounding.apply(first.value(a[i]) + second.value(b[i]));
+            memory.set::<BLOCK>(output + block, core::array::from_fn(sum));
         }
     }
 }

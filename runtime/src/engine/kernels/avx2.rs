@@ -40,9 +40,12 @@ macro_rules! kernel {
             at: usize,
         ) -> usize {
             let (channel, group) = (block * 16, block / job.blocks);
-            let places: [[usize; 3]; P] = core::array::from_fn(|p| job.place(at + p));
+            let places: [[usize; 3]; P] = job.places(at);
             let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
-            let mut inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
+            let mut inputs = [core::ptr::null(); P];
+            for (input, [at, ..]) in inputs.iter_mut().zip(places) {
+                *input = memory.pointer(at, window).cast_const();
+            }
             let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
             let weights = &job.weights[group * group_bytes..][..group_bytes];
             let step = 64 * job.blocks;
@@ -52,11 +55,12 @@ macro_rules! kernel {
             // block, 16 biases and scales.
             unsafe {
                 let mut weights = weights.as_ptr().add(64 * (block % job.blocks));
-                let start = [0, 8].map(|n| _mm256_loadu_si256(bias.as_ptr().add(n).cast()));
-                let mut sums = [start; P];
+                let bias = bias.as_ptr().cast::<__m256i>();
+                let mut sums = [[_mm256_loadu_si256(bias), _mm256_loadu_si256(bias.add(1))]; P];
                 for _ in 0..job.kernel_rows {
                     for four in 0..job.run / 4 {
-                        let w = [0, 32].map(|n| _mm256_loadu_si256(weights.add(n).cast()));
+                        let w = weights.cast::<__m256i>();
+                        let w = [_mm256_loadu_si256(w), _mm256_loadu_si256(w.add(1))];
                         weights = weights.wrapping_add(step);
                         unrolled!(I < P, {
                             let x = inputs[I].add(4 * four).cast::<i32>().read_unaligned();
@@ -65,12 +69,12 @@ macro_rules! kernel {
                             sums[I] = [$multiply_add(low, x, w[0]), $multiply_add(high, x, w[1])];
                         });
                     }
-                    inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
+                    unrolled!(I < P, { inputs[I] = inputs[I].wrapping_add(job.kernel_row) });
                 }
                 unrolled!(I < P, {
-                    let halves: [__m256i; 2] = core::array::from_fn(|n| {
+                    for (n, sum) in sums[I].iter_mut().enumerate() {
                         let scale = _mm256_loadu_ps(scales.as_ptr().add(8 * n));
-                        let mut result = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[I][n]), scale);
+                        let mut result = _mm256_mul_ps(_mm256_cvtepi32_ps(*sum), scale);
                         if let Some(residue) = job.residual {
                             let q = memory.pointer(places[I][2] + channel + 8 * n, 8).cast::<__m128i>();
                             let q = _mm256_cvtepu8_epi32(_mm_loadl_epi64(q));
@@ -80,10 +84,11 @@ macro_rules! kernel {
                         }
                         let result = _mm256_max_ps(result, _mm256_set1_ps(job.rounding.low));
                         let result = _mm256_min_ps(result, _mm256_set1_ps(job.rounding.high));
-                        _mm256_add_epi32(_mm256_cvtps_epi32(result), _mm256_set1_epi32(job.rounding.zero))
-                    });
+                        let zero = _mm256_set1_epi32(job.rounding.zero);
+                        *sum = _mm256_add_epi32(_mm256_cvtps_epi32(result), zero);
+                    }
                     // Packing works within halves of 128 bits: the permutation puts the channels in order.
-                    let words = _mm256_packs_epi32(halves[0], halves[1]);
+                    let words = _mm256_packs_epi32(sums[I][0], sums[I][1]);
                     let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
                     let bytes =
                         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));

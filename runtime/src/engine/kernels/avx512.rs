@@ -14,44 +14,66 @@ pub(super) unsafe fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Ra
     for group in 0..groups {
         let mut at = pixels.start;
         while at < pixels.end {
-            let left = pixels.end - at;
+            let place = [at / job.width, at % job.width];
+            // How far tiles may reach that hold so many pixels of one row together.
+            let reach = |together: usize| {
+                let fit = job.width.is_multiple_of(together) && at.is_multiple_of(together);
+                (pixels.end - at).min(if fit { usize::MAX } else { job.width - place[1] })
+            };
             // SAFETY: the tile's pixels are pixels of the job; the rest is this function's own promise.
             at += unsafe {
-                match (job.blocks, left) {
-                    (4, 6..) => tile::<6, 4>(memory, job, group, at),
-                    (4, 4..) => tile::<4, 4>(memory, job, group, at),
-                    (4, 2..) => tile::<2, 4>(memory, job, group, at),
-                    (4, _) => tile::<1, 4>(memory, job, group, at),
-                    (2, 12..) => tile::<12, 2>(memory, job, group, at),
-                    (2, 8..) => tile::<8, 2>(memory, job, group, at),
-                    (2, 4..) => tile::<4, 2>(memory, job, group, at),
-                    (2, _) => tile::<1, 2>(memory, job, group, at),
-                    (_, 14..) => tile::<14, 1>(memory, job, group, at),
-                    (_, 8..) => tile::<8, 1>(memory, job, group, at),
-                    (_, 4..) => tile::<4, 1>(memory, job, group, at),
-                    _ => tile::<1, 1>(memory, job, group, at),
+                match (job.blocks, reach(4)) {
+                    (4, _) if reach(2) >= 6 => tile::<6, 4>(memory, job, group, place),
+                    (4, 4..) => tile::<4, 4>(memory, job, group, place),
+                    (4, _) if reach(2) >= 2 => tile::<2, 4>(memory, job, group, place),
+                    (4, _) => tile::<1, 4>(memory, job, group, place),
+                    (3, 8..) => tile::<8, 3>(memory, job, group, place),
+                    (3, 4..) => tile::<4, 3>(memory, job, group, place),
+                    (3, _) => tile::<1, 3>(memory, job, group, place),
+                    (2, 12..) => tile::<12, 2>(memory, job, group, place),
+                    (2, 8..) => tile::<8, 2>(memory, job, group, place),
+                    (2, 4..) => tile::<4, 2>(memory, job, group, place),
+                    (2, _) => tile::<1, 2>(memory, job, group, place),
+                    (_, 16..) => tile::<16, 1>(memory, job, group, place),
+                    (_, 8..) => tile::<8, 1>(memory, job, group, place),
+                    (_, 4..) => tile::<4, 1>(memory, job, group, place),
+                    _ => tile::<1, 1>(memory, job, group, place),
                 }
             };
         }
     }
 }
 
-/// Computes `P` pixels from `at` on of the `B` blocks of channels of `group`; returns `P`.
+/// Computes `P` pixels from row `y` and column `x` on of the `B` blocks of channels of `group`; returns `P`.
 ///
 /// # Safety
-/// As [`convolve`]; `at + P` pixels exist and `B` is the job's.
+/// As [`convolve`]; the pixels exist, each four of them (two, if `P` is no multiple of 4) in one row, and `B` is
+/// the job's.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tile<const P: usize, const B: usize>(
     memory: Memory<'_>,
     job: &Convolve<'_>,
     group: usize,
-    at: usize,
+    [mut y, mut x]: [usize; 2],
 ) -> usize {
     let channel = group * 16 * B;
-    let places: [[usize; 3]; P] = core::array::from_fn(|p| job.place(at + p));
-    let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
-    let mut inputs: [*const u8; P] = places.map(|[input, ..]| memory.pointer(input, window).cast_const());
+    // The pixels of a bunch are a fixed step apart: few addresses, which stay in registers.
+    let bunch = const { if P.is_multiple_of(4) { 4 } else { 2 - P % 2 } };
+    let mut places = [[0; 2]; 4];
+    for place in &mut places[..P / bunch] {
+        *place = [y, x];
+        x += bunch;
+        if x >= job.width {
+            [y, x] = [y + 1, 0];
+        }
+    }
+    let step = job.input_pixel;
+    let window = (job.kernel_rows - 1) * job.kernel_row + job.run + (bunch - 1) * step;
+    let mut inputs = [core::ptr::null(); 4];
+    for (input, [y, x]) in inputs.iter_mut().zip(places).take(P / bunch) {
+        *input = memory.pointer(job.window(y, x), window).cast_const();
+    }
     let group_bytes = 16 * B * job.kernel_rows * job.run;
     let mut weights = job.weights[group * group_bytes..][..group_bytes].as_ptr().cast::<__m512i>();
     let (bias, scales) = (&job.bias[channel..][..16 * B], &job.scales[channel..][..16 * B]);
@@ -65,35 +87,79 @@ unsafe fn tile<const P: usize, const B: usize>(
             unrolled!(I < P, { sums[I][N] = start });
         });
         for _ in 0..job.kernel_rows {
-            for four in 0..job.run / 4 {
+            let mut row = inputs;
+            for _ in 0..job.run / 4 {
                 let mut w = [_mm512_setzero_si512(); B];
                 unrolled!(N < B, { w[N] = _mm512_loadu_si512(weights.add(N).cast()) });
                 weights = weights.add(B);
                 unrolled!(I < P, {
-                    let x = _mm512_set1_epi32(inputs[I].add(4 * four).cast::<i32>().read_unaligned());
+                    let x = row[I / bunch % 4].wrapping_add(I % bunch * step).cast::<i32>().read_unaligned();
+                    let x = _mm512_set1_epi32(x);
                     unrolled!(N < B, { sums[I][N] = _mm512_dpbusd_epi32(sums[I][N], x, w[N]) });
                 });
+                for input in &mut row {
+                    *input = input.wrapping_add(4);
+                }
             }
-            inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
+            for input in &mut inputs {
+                *input = input.wrapping_add(job.kernel_row);
+            }
         }
-        let low = _mm512_set1_ps(job.rounding.low);
         let high = _mm512_set1_ps(job.rounding.high);
-        let zero = _mm512_set1_epi32(job.rounding.zero);
-        unrolled!(N < B, {
-            let scale = _mm512_loadu_ps(scales.as_ptr().add(16 * N));
-            unrolled!(I < P, {
-                let mut result = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[I][N]), scale);
-                if let Some(residue) = job.residual {
-                    let q = memory.pointer(places[I][2] + channel + 16 * N, 16).cast::<__m128i>();
-                    let q = _mm512_cvtepu8_epi32(_mm_loadu_si128(q));
+        let mut scale = [_mm512_setzero_ps(); B];
+        unrolled!(N < B, { scale[N] = _mm512_loadu_ps(scales.as_ptr().add(16 * N)) });
+        unrolled!(I < P, {
+            let [y, x] = places[I / bunch % 4];
+            let mut residual = None;
+            if let Some(residue) = job.residual {
+                let at = residue.pixel(y, x + I % bunch) + channel;
+                residual = Some((residue, memory.pointer(at, 16 * B)));
+            }
+            unrolled!(N < B, {
+                let mut result = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[I][N]), scale[N]);
+                if let Some((residue, at)) = residual {
+                    let q = _mm512_cvtepu8_epi32(_mm_loadu_si128(at.add(16 * N).cast()));
                     let value = _mm512_cvtepi32_ps(_mm512_sub_epi32(q, _mm512_set1_epi32(residue.zero)));
                     result = _mm512_add_ps(result, _mm512_mul_ps(value, _mm512_set1_ps(residue.factor)));
                 }
-                let clamped = _mm512_min_ps(_mm512_max_ps(result, low), high);
-                let q = _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero));
-                _mm_storeu_si128(memory.pointer(places[I][1] + channel + 16 * N, 16).cast(), q);
+                // NaN stays NaN here, and becomes the least integer.
+                sums[I][N] = _mm512_cvtps_epi32(_mm512_min_ps(high, result));
             });
+        });
+        let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
+        let mut bytes = _mm512_setzero_si512();
+        unrolled!(I < P, {
+            let [y, x] = places[I / bunch % 4];
+            let to = memory.pointer(job.output(y, x + I % bunch) + channel, 16 * B);
+            if B > 1 {
+                bytes = packed([sums[I][0], sums[I][1 % B], sums[I][2 % B], sums[I][3 % B]], limits);
+                _mm512_mask_storeu_epi32(to.cast(), WHOLE >> (16 - 4 * B), bytes);
+            } else {
+                if I.is_multiple_of(4) {
+                    let last = P - 1;
+                    let next = [(I + 1).min(last), (I + 2).min(last), (I + 3).min(last)];
+                    bytes =
+                        packed([sums[I][0], sums[next[0]][0], sums[next[1]][0], sums[next[2]][0]], limits);
+                }
+                _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<{ LANES[I % 4] }>(bytes));
+            }
         });
     }
     P
+}
+
+/// All of a vector's four-byte lanes, for a mask.
+const WHOLE: u16 = u16::MAX;
+/// The sixteen-byte lanes of a vector.
+const LANES: [i32; 4] = [0, 1, 2, 3];
+
+/// The lowest bytes of four vectors, one vector's after the other's, with the zero point added and not below the
+/// lowest number. Packing saturates: what does not fit a byte is below the lowest.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn packed([a, b, c, d]: [__m512i; 4], [zero_point, lowest]: [__m512i; 2]) -> __m512i {
+    let words = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    let bytes = _mm512_permutexvar_epi32(order, words);
+    _mm512_max_epi8(_mm512_adds_epi8(bytes, zero_point), lowest)
 }

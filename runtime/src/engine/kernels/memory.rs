@@ -2,9 +2,9 @@ use core::marker::PhantomData;
 
 /// The workspace as kernels see it: bytes that several threads write in different places.
 ///
-/// Every access is checked against the length. Steps of a validated plan write one tensor and read others,
-/// and the parts of a split convolution write different pixels of it, so no byte is written while another
-/// thread reads or writes it.
+/// Every access is checked against the length. Steps of a validated plan write one tensor and read others (or
+/// read each pixel of an addend before they write their result over it), and the parts of a split convolution
+/// write different pixels, so no byte is written while another thread reads or writes it.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Memory<'w> {
     base: *mut u8,
@@ -30,14 +30,14 @@ impl<'w> Memory<'w> {
         unsafe { self.base.add(at) }
     }
 
-    pub(in crate::engine) fn get(self, at: usize) -> u8 {
-        // SAFETY: one byte in the workspace that no other thread writes.
-        unsafe { self.pointer(at, 1).read() }
+    pub(in crate::engine) fn get<const N: usize>(self, at: usize) -> [u8; N] {
+        // SAFETY: bytes in the workspace that no other thread writes; an array of bytes has no alignment.
+        unsafe { self.pointer(at, N).cast::<[u8; N]>().read() }
     }
 
-    pub(in crate::engine) fn set(self, at: usize, value: u8) {
-        // SAFETY: one byte in the workspace that no other thread reads or writes.
-        unsafe { self.pointer(at, 1).write(value) }
+    pub(in crate::engine) fn set<const N: usize>(self, at: usize, values: [u8; N]) {
+        // SAFETY: bytes in the workspace that no other thread reads or writes, as above.
+        unsafe { self.pointer(at, N).cast::<[u8; N]>().write(values) }
     }
 
     pub(in crate::engine) fn slice(self, at: usize, count: usize) -> &'w [u8] {

@@ -5,7 +5,7 @@
 /// indexed by a loop variable do not.
 macro_rules! unrolled {
     ($i:ident < $limit:expr, $block:block) => {
-        unrolled!(@ $i $limit, $block 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+        unrolled!(@ $i $limit, $block 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
     };
     (@ $i:ident $limit:expr, $block:block $($n:literal)*) => {
         $({ const $i: usize = $n; if $i < $limit $block })*
@@ -140,7 +140,7 @@ pub(super) struct Convolve<'a> {
     pub(super) width: usize,
     /// Pixels of the output.
     pub(super) pixels: usize,
-    /// Blocks of 16 output channels whose weights lie together: 1, 2 or 4.
+    /// Blocks of 16 output channels whose weights lie together: 1 to 4.
     pub(super) blocks: usize,
     /// For each group of blocks, each row and each 4 bytes of it: 4 weights for each channel of the group.
     pub(super) weights: &'a [u8],
@@ -151,14 +151,29 @@ pub(super) struct Convolve<'a> {
 }
 
 impl Convolve<'_> {
-    /// Where the window and the output of a pixel begin, and its residual if there is one.
-    fn place(&self, pixel: usize) -> [usize; 3] {
-        let (y, x) = (pixel / self.width, pixel % self.width);
-        [
-            self.input + y * self.input_row + x * self.input_pixel,
-            self.output + y * self.output_row + x * self.channels,
-            self.residual.map_or(0, |r| r.pixel(y, x)),
-        ]
+    /// Where the windows and the outputs of `P` pixels from `pixel` on begin, and their residuals if there are any.
+    #[inline(always)]
+    fn places<const P: usize>(&self, pixel: usize) -> [[usize; 3]; P] {
+        let (mut y, mut x) = (pixel / self.width, pixel % self.width);
+        let mut places = [[0; 3]; P];
+        for place in &mut places {
+            *place = [self.window(y, x), self.output(y, x), self.residual.map_or(0, |r| r.pixel(y, x))];
+            x += 1;
+            if x == self.width {
+                (y, x) = (y + 1, 0);
+            }
+        }
+        places
+    }
+
+    #[inline(always)]
+    fn window(&self, y: usize, x: usize) -> usize {
+        self.input + y * self.input_row + x * self.input_pixel
+    }
+
+    #[inline(always)]
+    fn output(&self, y: usize, x: usize) -> usize {
+        self.output + y * self.output_row + x * self.channels
     }
 }
 
@@ -198,6 +213,19 @@ impl Rounding {
     pub(super) fn new(zero: i32, relu: bool) -> Self {
         let low = if relu { 0 } else { -zero };
         Self { low: low as f32, high: (127 - zero) as f32, zero }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[allow(clippy::cast_possible_truncation, reason = "a zero point is at most 127")]
+    const fn zero_point(self) -> i8 {
+        self.zero as i8
+    }
+
+    /// The lowest number: 0, or the zero point.
+    #[cfg(target_arch = "x86_64")]
+    #[allow(clippy::cast_possible_truncation, reason = "from 0 to 127")]
+    const fn lowest(self) -> i8 {
+        (self.low as i32 + self.zero) as i8
     }
 
     #[inline(always)]

@@ -39,7 +39,7 @@ macro_rules! kernel {
             at: usize,
         ) -> usize {
             let (channel, group) = (block * 16, block / job.blocks);
-            let places: [[usize; 3]; P] = core::array::from_fn(|p| job.place(at + p));
+            let places: [[usize; 3]; P] = job.places(at);
             let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
             let mut inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
             let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
@@ -70,12 +70,13 @@ macro_rules! kernel {
                         let scale = vld1q_f32(scales.as_ptr().add(4 * n));
                         let mut result = vmulq_f32(vcvtq_f32_s32(sum), scale);
                         if let Some(residue) = job.residual {
-                            let q = memory.slice(places[I][2] + channel + 4 * n, 4);
-                            let q: [i32; 4] = core::array::from_fn(|i| i32::from(q[i]) - residue.zero);
+                            let q: [u8; 4] = memory.get(places[I][2] + channel + 4 * n);
+                            let q = q.map(|q| i32::from(q) - residue.zero);
                             let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
                             result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
                         }
-                        let result = vmaxq_f32(result, vdupq_n_f32(job.rounding.low));
+                        // The number of two, as on other processors, where one is NaN.
+                        let result = vmaxnmq_f32(result, vdupq_n_f32(job.rounding.low));
                         let result = vminq_f32(result, vdupq_n_f32(job.rounding.high));
                         vaddq_s32(vcvtnq_s32_f32(result), vdupq_n_s32(job.rounding.zero))
                     });

@@ -8,7 +8,7 @@ pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usi
     let group = 16 * job.blocks;
     let group_weights = group * job.kernel_rows * job.run;
     for pixel in pixels {
-        let [input, output, residual] = job.place(pixel);
+        let [[input, output, residual]] = job.places(pixel);
         for channel in 0..job.channels {
             let weights = &job.weights[channel / group * group_weights..][..group_weights];
             let mut sum = job.bias[channel];
@@ -22,9 +22,10 @@ pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usi
             }
             let mut result = sum as f32 * job.scales[channel];
             if let Some(residue) = job.residual {
-                result += residue.value(memory.get(residual + channel));
+                let [q] = memory.get(residual + channel);
+                result += residue.value(q);
             }
-            memory.set(output + channel, job.rounding.apply(result));
+            memory.set(output + channel, [job.rounding.apply(result)]);
         }
     }
 }
