@@ -105,5 +105,6 @@ def golden(path):
     save(path.with_suffix(".safetensors"), tensors)
 
 
-for path in sorted((Path(__file__).parent / "golden").glob("*.toml")):
-    golden(path)
+if __name__ == "__main__":
+    for path in sorted((Path(__file__).parent / "golden").glob("*.toml")):
+        golden(path)

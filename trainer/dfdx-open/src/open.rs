@@ -11,6 +11,9 @@ use crate::{
 pub trait Recycle<E>: Storage<E> {
     /// A buffer of `len` elements with unspecified values: the caller overwrites all of them.
     fn recycled(&self, len: usize) -> Result<Self::Vec, Self::Err>;
+
+    /// A copy of a buffer. Unlike the buffer's `clone` it does not panic when there is no memory left.
+    fn copied(&self, buffer: &Self::Vec) -> Result<Self::Vec, Self::Err>;
 }
 
 impl<E: Unit> Recycle<E> for Cpu {
@@ -25,6 +28,12 @@ impl<E: Unit> Recycle<E> for Cpu {
                 cache: self.cache.clone(),
             }),
         }
+    }
+
+    fn copied(&self, buffer: &Self::Vec) -> Result<Self::Vec, CpuError> {
+        let mut copy = Recycle::<E>::recycled(self, buffer.len())?;
+        copy.copy_from_slice(buffer);
+        Ok(copy)
     }
 }
 
@@ -112,5 +121,62 @@ impl<E, D: Storage<E>> Gradients<E, D> {
     /// The gradient of a tensor for adding to, zero where none has arrived.
     pub fn of<S: Shape>(&mut self, tensor: &GhostTensor<S, E, D>) -> Result<&mut D::Vec, D::Err> {
         self.get_or_alloc_mut(tensor)
+    }
+}
+
+#[cfg(feature = "cuda")]
+pub use cuda::*;
+
+#[cfg(feature = "cuda")]
+mod cuda {
+    use std::sync::{Arc, MutexGuard};
+
+    use cudarc::cublas::CudaBlas;
+    use cudarc::driver::{CudaDevice, CudaSlice, DeviceSlice};
+
+    use super::Recycle;
+    use crate::{
+        shapes::Unit,
+        tensor::{cuda::CachableCudaSlice, Cache, Cuda, CudaError},
+    };
+
+    impl<E: Unit> Recycle<E> for Cuda {
+        fn recycled(&self, len: usize) -> Result<Self::Vec, CudaError> {
+            // SAFETY: every bit pattern is valid for a number, and the caller overwrites them.
+            let data = match unsafe { self.alloc_empty::<E>(len) } {
+                Ok(data) => data,
+                // The cache may hold buffers of other sizes.
+                Err(_) => {
+                    self.try_empty_cache()?;
+                    // SAFETY: as above.
+                    unsafe { self.alloc_empty::<E>(len) }?
+                }
+            };
+            Ok(CachableCudaSlice { data, cache: self.cache.clone() })
+        }
+
+        fn copied(&self, buffer: &Self::Vec) -> Result<Self::Vec, CudaError> {
+            let mut copy = Recycle::<E>::recycled(self, buffer.data.len())?;
+            self.dev.dtod_copy(&buffer.data, &mut copy.data)?;
+            Ok(copy)
+        }
+    }
+
+    impl Cuda {
+        /// The driver's device, on whose null stream everything runs in order.
+        pub fn driver(&self) -> &Arc<CudaDevice> {
+            &self.dev
+        }
+
+        /// The library for matrix products, on the same stream.
+        pub fn blas(&self) -> &CudaBlas {
+            &self.blas
+        }
+
+        /// Memory for intermediate results of one operator, of at least this many bytes, contents unspecified.
+        pub fn scratch(&self, bytes: usize) -> Result<MutexGuard<'_, CudaSlice<u8>>, CudaError> {
+            // SAFETY: every bit pattern is valid for a byte.
+            unsafe { self.get_workspace::<u8>(bytes) }
+        }
     }
 }

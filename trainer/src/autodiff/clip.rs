@@ -1,10 +1,23 @@
-use dfdx::{
-    shapes::{HasShape, Rank0},
-    tensor::{Gradients, Storage, Tensor},
-    tensor_ops::{SumTo, TryAdd, TryMul},
-};
+use dfdx::tensor::{Gradients, Storage};
 
-use super::{Device, Element, Error, Module, Vector};
+use super::{Device, Element, Error, Module};
+
+/// A device's measure of many numbers at once.
+pub trait NormKernel<E: Element>: Storage<E> {
+    /// The sum of the squares of all numbers, in 64 bits.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn sum_of_squares<'a>(&self, buffers: impl Iterator<Item = &'a Self::Vec>) -> Result<f64, Self::Err>
+    where
+        Self::Vec: 'a;
+
+    /// Multiplies every number.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn scale_assign(&self, values: &mut Self::Vec, factor: f64) -> Result<(), Self::Err>;
+}
 
 /// Scales the gradients of all parameters of `modules` down by one factor, so that their common Euclidean norm
 /// is at most `limit`, and gives the norm that they had (PyTorch's `clip_grad_norm_`).
@@ -28,36 +41,27 @@ fn clip<E: Element, D: Device<E>>(
     gradients: &mut Gradients<E, D>,
     limit: f64,
 ) -> Result<f64, D::Err> {
-    let parameters = || modules.iter().flat_map(|module| module.parameters()).map(|(_, _, tensor)| tensor);
-    let mut squares: Tensor<Rank0, E, D> = device.try_zeros()?;
-    for parameter in parameters() {
-        if let Some(gradient) = gradients.take(&parameter.ghost()) {
-            let gradient = Vector::from_buffer(device, *parameter.shape(), gradient);
-            squares = squares.try_add(gradient.clone().try_square()?.try_sum::<Rank0, _>()?)?;
-            gradients.put(&parameter.ghost(), sole_buffer(gradient));
+    let parameters =
+        modules.iter().flat_map(|module| module.parameters()).map(|(_, _, tensor)| tensor.ghost());
+    let mut arrived: Vec<_> = parameters.filter_map(|ghost| Some((gradients.take(&ghost)?, ghost))).collect();
+    let norm = device.sum_of_squares(arrived.iter().map(|(gradient, _)| gradient))?.sqrt();
+    if norm > limit {
+        for (gradient, _) in &mut arrived {
+            device.scale_assign(gradient, limit / norm)?;
         }
     }
-    let norm: f64 = squares.as_vec()[0].to_f64().expect("every element is a 64-bit float").sqrt();
-    if norm > limit {
-        for parameter in parameters() {
-            if let Some(gradient) = gradients.take(&parameter.ghost()) {
-                let gradient = Vector::from_buffer(device, *parameter.shape(), gradient);
-                let scaled = gradient.try_mul(E::of(limit / norm))?;
-                gradients.put(&parameter.ghost(), sole_buffer(scaled));
-            }
-        }
+    for (gradient, ghost) in arrived {
+        gradients.put(&ghost, gradient);
     }
     Ok(norm)
 }
 
-/// The buffer of a vector, which is copied only if someone else holds it.
-fn sole_buffer<E: Element, D: Device<E>>(vector: Vector<E, D>) -> <D as Storage<E>>::Vec {
-    vector.into_buffer().unwrap_or_else(|shared| shared.buffer().clone())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::optimiser::tests::{GRADIENTS, gradients, module};
+    use super::super::{
+        Vector,
+        optimiser::tests::{GRADIENTS, gradients, module},
+    };
     use super::*;
 
     #[test]

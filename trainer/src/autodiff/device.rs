@@ -8,8 +8,8 @@ use dfdx::{
 
 use super::{
     AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel,
-    FakeQuantiseKernel, FlattenKernel, LinearKernel, MaxPoolKernel, SamplerKernel, SoftArgmaxKernel,
-    UpsampleKernel,
+    FakeQuantiseKernel, FlattenKernel, LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel,
+    SoftArgmaxKernel, UpsampleKernel,
 };
 
 /// A number that networks are trained in: `f32`, or `f64` to check gradients.
@@ -64,10 +64,15 @@ pub trait Device<E: Element>:
     + FlattenKernel<E>
     + LinearKernel<E>
     + MaxPoolKernel<E>
+    + NormKernel<E>
     + SamplerKernel<E>
     + SoftArgmaxKernel<E>
     + UpsampleKernel<E>
 {
+    /// Bytes of a memory of its own that are taken, by whatever program; `None` if it has none.
+    fn memory_in_use(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl Device<f32> for Cpu {}

@@ -55,7 +55,7 @@ pub fn relu<S: Shape, E: Element, D: Device<E>, T: Tape<E, D>>(
     let (device, shape, input_ghost) = (input.device().clone(), *input.shape(), input.ghost());
     let mut buffer = match input.into_buffer() {
         Ok(buffer) => buffer,
-        Err(shared) => shared.buffer().clone(),
+        Err(shared) => Recycle::<E>::copied(&device, shared.buffer())?,
     };
     device.relu_assign(&mut buffer)?;
     let output = Tensor::from_buffer(&device, shape, buffer);
@@ -114,7 +114,8 @@ pub fn add<S: Shape, E: Element, D: Device<E>, T: Tape<E, D> + Merge<R>, R>(
         if let Some(output) = rectified {
             device.relu_backward(output.buffer(), &mut gradient)?;
         }
-        give(gradients, &first_ghost, gradient.clone())?;
+        let copy = Recycle::<E>::copied(first_ghost.device(), &gradient)?;
+        give(gradients, &first_ghost, copy)?;
         give(gradients, &second_ghost, gradient)
     });
     Ok(output.put_tape(tape))

@@ -25,6 +25,8 @@ mod channels;
 mod clip;
 mod convolution;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 mod elementwise;
 mod fake_quantise;
@@ -37,6 +39,7 @@ mod module;
 mod optimiser;
 mod sampler;
 mod soft_argmax;
+mod trial;
 mod upsample;
 mod walk;
 
@@ -54,8 +57,10 @@ pub use batch_norm::{
 };
 pub use cascade::{Cascade, CascadeOutputs};
 pub use channels::{ChannelsKernel, concatenate_channels, select_channels};
-pub use clip::clip_gradients;
+pub use clip::{NormKernel, clip_gradients};
 pub use convolution::{Convolution, ConvolutionKernel, ConvolutionShape, convolution};
+#[cfg(feature = "cuda")]
+pub use cuda::{Precision, cuda};
 pub use device::{Device, Element, Error, cpu};
 pub use dfdx::tensor::{Cpu, NoneTape};
 pub use elementwise::{Activation, ElementwiseKernel, add, relu};
@@ -68,6 +73,7 @@ pub use module::Module;
 pub use optimiser::{Method, Optimiser};
 pub use sampler::{SamplerKernel, SamplerShape, sample};
 pub use soft_argmax::{SoftArgmaxKernel, soft_argmax};
+pub use trial::{Pass, Trial};
 pub use upsample::{UpsampleKernel, upsample};
 
 /// Values on a pixel grid: image, row, column, channel.

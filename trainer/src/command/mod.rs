@@ -1,6 +1,9 @@
 //! The subcommands: one file each, with its arguments and what it does with them.
 
 mod ablate;
+mod bench;
+mod compare;
+mod device;
 mod evaluate;
 mod export;
 mod prepare;
@@ -22,6 +25,8 @@ pub(crate) trait Run {
 #[argh(subcommand)]
 pub(crate) enum Command {
     Ablate(ablate::Ablate),
+    Bench(bench::Bench),
+    Compare(compare::Compare),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Prepare(prepare::Prepare),
@@ -34,6 +39,8 @@ impl Run for Command {
     fn run(self) -> Result<(), Box<dyn Error>> {
         match self {
             Self::Ablate(command) => command.run(),
+            Self::Bench(command) => command.run(),
+            Self::Compare(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Export(command) => command.run(),
             Self::Prepare(command) => command.run(),

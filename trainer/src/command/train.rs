@@ -2,11 +2,12 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use recist_trainer::autodiff;
+use recist_trainer::autodiff::Device;
 use recist_trainer::data::Pack;
 use recist_trainer::train::{self, Configuration, Outcome};
 
 use super::Run;
+use super::device::{Job, run_on};
 
 /// Train a cascade: the localization network, the hourglass, then both jointly.
 #[derive(argh::FromArgs)]
@@ -24,6 +25,9 @@ pub(crate) struct Train {
     /// cpu (default) or cuda
     #[argh(option, default = "String::from(\"cpu\")")]
     device: String,
+    /// on CUDA, let matrix products round their factors to 10 bits: several times as fast
+    #[argh(switch)]
+    tf32: bool,
     /// go on with the run that the folder holds
     #[argh(switch)]
     resume: bool,
@@ -35,11 +39,20 @@ impl Run for Train {
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
         let batch = configuration.batch;
         let run = train::Run::open(&self.out, configuration, packs, self.resume)?;
-        match self.device.as_str() {
-            "cpu" => run.train(&autodiff::cpu(), reporter(batch, |line| println!("{line}")))?,
-            other => return Err(format!("this program was built without a device called {other:?}").into()),
-        }
+        run_on(&self.device, self.tf32, Training { run, batch })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
+    }
+}
+
+/// A training run.
+struct Training {
+    run: train::Run,
+    batch: usize,
+}
+
+impl Job for Training {
+    fn run<D: Device<f32>>(self, device: &D) -> Result<(), Box<dyn Error>> {
+        Ok(self.run.train(device, reporter(self.batch, |line| println!("{line}")))?)
     }
 }
 

@@ -8,9 +8,10 @@ use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::{
-    Checkpoint, Configuration, Lesions, Losses, Progress, Stage, Trainer, Validation, prepare, validate,
+    Batch, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration, Trainer,
+    Validation, prepare, validate,
 };
-use crate::autodiff::{Cascade, Device, Module};
+use crate::autodiff::{Cascade, Device, Error, Module};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
 use crate::network::{Localization, Network};
@@ -186,8 +187,14 @@ impl Run {
             });
             for (_, batch) in loader {
                 let Some(rate) = stage.schedule.rate(progress) else { break };
-                let losses =
-                    trainer.step(stage.stage, &batch, &stage.loss, rate, configuration.gradient_limit)?;
+                let losses = trainer
+                    .step(stage.stage, &batch, &stage.loss, rate, configuration.gradient_limit)
+                    .map_err(|error| match error {
+                        Error::OutOfMemory => too_large(trainer, configuration, stage, |smaller| {
+                            prepare(lesions, smaller, stage.stage, heatmap_size, 0, first)
+                        }),
+                        other => other.into(),
+                    })?;
                 progress.step += 1;
                 let step = progress.step;
                 let left = stage.schedule.left(progress);
@@ -230,6 +237,29 @@ impl Run {
         };
         Ok(Trainer::new(cascade, self.configuration.method))
     }
+}
+
+/// That the batch does not fit into the device, and how much of it does, found by trying.
+fn too_large<D: Device<f32>>(
+    trainer: &mut Trainer<D>,
+    configuration: &Configuration,
+    stage: &StageConfiguration,
+    prepare: impl Fn(&Configuration) -> Batch,
+) -> RunError {
+    let device = trainer.cascade.localization.device().clone();
+    let mut smaller = configuration.clone();
+    let fits = loop {
+        smaller.batch /= 2;
+        if smaller.batch == 0 || device.try_empty_cache().is_err() {
+            break None;
+        }
+        // The run ends here: what this step does to the weights is never written.
+        if trainer.step(stage.stage, &prepare(&smaller), &stage.loss, 0.0, None).is_ok() {
+            break Some(smaller.batch);
+        }
+    };
+    let advice = fits.map_or("not even one sample fits".to_owned(), |fits| format!("a batch of {fits} fits"));
+    RunError(format!("out of device memory with a batch of {}; {advice}", configuration.batch))
 }
 
 fn named(path: &Path, error: &dyn fmt::Display) -> RunError {

@@ -47,6 +47,25 @@ impl<E: Element> ElementwiseKernel<E> for Cpu {
     }
 }
 
+impl<E: Element> NormKernel<E> for Cpu {
+    fn sum_of_squares<'a>(&self, buffers: impl Iterator<Item = &'a Self::Vec>) -> Result<f64, CpuError> {
+        let square = |value: &E| value.to_f64().expect("f32 and f64 are f64s").powi(2);
+        let mut sum = 0.0;
+        for values in buffers {
+            let blocks: Vec<f64> =
+                values.par_chunks(BLOCK).map(|values| values.iter().map(square).sum()).collect();
+            sum += blocks.iter().sum::<f64>();
+        }
+        Ok(sum)
+    }
+
+    fn scale_assign(&self, values: &mut Self::Vec, factor: f64) -> Result<(), CpuError> {
+        let factor = E::of(factor);
+        values.par_chunks_mut(BLOCK).for_each(|values| values.iter_mut().for_each(|value| *value *= factor));
+        Ok(())
+    }
+}
+
 impl<E: Element> FakeQuantiseKernel<E> for Cpu {
     fn quantise_activations(
         &self,

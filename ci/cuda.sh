@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Builds the trainer for CUDA on a machine without GPU, driver or toolkit, and runs it there on a stand-in for the
+# driver (tests/cuda) that executes the kernels on the CPU. It shows that every kernel is found and stays within its
+# buffers, that forward pass and gradients are those of the CPU, what a step of `paper` needs of device memory, and
+# what is said when there is too little of it or no device. It does not show that any of it runs on a GPU.
+# Needs Rust, a C++ compiler, Python 3 and a package index.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+start=$SECONDS
+work=$PWD/target/cuda
+toolkit=$work/toolkit
+mkdir -p "$work"
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "CUDA 13.0 from wheels (newer ones write PTX that driver 580 does not take)"
+[ -x "$toolkit/bin/nvcc" ] || {
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 \
+        nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.0.2.14 nvidia-cuda-nvrtc==13.0.88
+    ln -sfn "$("$work/venv/bin/python" -c 'import nvidia.cu13 as it; print(list(it.__path__)[0])')" "$toolkit"
+    for library in cublas cublasLt nvrtc; do ln -sf "lib$library.so.13" "$toolkit/lib/lib$library.so"; done
+}
+"$toolkit/bin/nvcc" --version | tail -2
+
+step "stand-in for the driver"
+# With the address sanitizer: a kernel that leaves its buffer is stopped.
+g++ -std=c++20 -O2 -g -Wall -Wextra -fsanitize=address -shared -fPIC -Wl,-soname,libcuda.so.1 \
+    -o "$work/libcuda.so.1" tests/cuda/driver.cpp tests/cuda/kernels.cpp
+g++ -std=c++20 -O3 -Wall -Wextra -shared -fPIC -Wl,-soname,libcublas.so.13 -Wl,--version-script=tests/cuda/cublas.map \
+    -o "$work/libcublas.so.13" tests/cuda/blas.cpp
+mkdir -p "$toolkit/lib64/stubs"
+ln -sf "$work/libcuda.so.1" "$toolkit/lib64/stubs/libcuda.so"
+
+step "the trainer with feature cuda"
+# PTX for compute capability 8.0, which the driver compiles on for every GPU since.
+export CUDA_PATH=$toolkit CUDA_COMPUTE_CAP=80 CARGO_TARGET_DIR=$work/target
+cargo build --release -p recist-trainer --features cuda
+program=$CARGO_TARGET_DIR/release/recist-train
+for kernels in "$CARGO_TARGET_DIR"/release/build/recist-trainer-*/out/*.ptx; do
+    "$toolkit/bin/ptxas" --gpu-name=sm_90 --output-file=/dev/null "$kernels"
+done
+ldd "$program" | grep -q 'libcublas.so.13' || { echo "the program does not use cuBLAS" >&2; exit 1; }
+
+# The program on the stand-in; libnvrtc, which dfdx links and we never call, is the toolkit's.
+on_standin() {
+    env LD_LIBRARY_PATH="$work:$toolkit/lib" LD_PRELOAD="$(gcc -print-file-name=libasan.so)" \
+        ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 "$@"
+}
+# That a command fails, saying this.
+refuses() {
+    local words=$1
+    shift
+    if on_standin "$@" >"$work/refusal.txt" 2>&1 || ! grep -q "$words" "$work/refusal.txt"; then
+        cat "$work/refusal.txt"
+        echo "expected a refusal with the words: $words" >&2
+        exit 1
+    fi
+    grep "$words" "$work/refusal.txt"
+}
+
+step "outputs, statistics and gradients beside the CPU's"
+for network in paper-like edge-like; do
+    on_standin "$program" compare "tests/pytorch/golden/$network.toml" --size 32 --batch 3
+done
+# The control: no two ways of summing agree to the last bit.
+refuses "differs by" "$program" compare tests/pytorch/golden/edge-like.toml --size 32 --batch 3 --tolerance 1e-9
+
+step "a step of every stage of paper, counted"
+run=$work/run
+on_standin "$program" prepare --phantoms 64 --seed 1 --out "$work/phantoms.pack" 2>/dev/null
+configure() {
+    printf '%s\n' 'network = "paper"' "batch = $1" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
+        'checkpoint = 1000' '[method.sgd]' 'momentum = 0.9' 'weight_decay = 1e-4' >"$work/run.toml"
+    for stage in stn shn joint; do
+        printf '[[stages]]\nstage = "%s"\nschedule = { cosine = { rate = 1e-3, steps = 1, warm_up = 0 } }\n' "$stage"
+        printf 'loss = { mask = 1.0, pose = [1.0, 1.0, 1.0], heatmaps = 1.0, cosine = 1.0 }\n'
+    done >>"$work/run.toml"
+    rm -rf "$run"
+}
+train=("$program" train --data "$work/phantoms.pack" --config "$work/run.toml" --out "$run" --device cuda)
+for batch in 8 32 64; do
+    configure "$batch"
+    printf 'batch %s\n' "$batch"
+    on_standin CUDA_STANDIN_COUNT=1 "${train[@]}" 2>"$work/report.txt" >/dev/null || { cat "$work/report.txt"; exit 1; }
+    grep 'cuda stand-in' "$work/report.txt"
+    grep -q ' 0 failures' "$work/report.txt"
+done
+
+step "what is said without enough memory, and without a device"
+configure 64
+refuses 'out of device memory with a batch of 64; a batch of [0-9]* fits' \
+    CUDA_STANDIN_COUNT=1 CUDA_STANDIN_MEMORY=$((6 << 30)) "${train[@]}"
+rm -rf "$run"
+refuses 'no CUDA device' CUDA_STANDIN_DEVICES=0 "${train[@]}"
+
+printf '\nall this took %s s\n' $((SECONDS - start))

@@ -1,0 +1,92 @@
+use std::error::Error;
+
+use recist::image::PATCH_SIZE;
+use recist_trainer::autodiff::{self, Device, Trial};
+use recist_trainer::network::Network;
+
+use super::Run;
+use super::device::{Job, run_on};
+
+/// Compare a training pass on a device with the same pass on the CPU in 64 bits: outputs, statistics, gradients.
+#[derive(argh::FromArgs)]
+#[argh(subcommand, name = "compare")]
+pub(crate) struct Compare {
+    /// a preset (paper, edge) or a network file
+    #[argh(positional)]
+    network: String,
+    /// cuda (default) or cpu
+    #[argh(option, default = "String::from(\"cuda\")")]
+    device: String,
+    /// on CUDA, let matrix products round their factors to 10 bits
+    #[argh(switch)]
+    tf32: bool,
+    /// patches in a pass, 8 by default
+    #[argh(option, default = "8")]
+    batch: usize,
+    /// rows and columns of a patch, 128 by default
+    #[argh(option, default = "PATCH_SIZE")]
+    size: usize,
+    /// the greatest difference that is passed over, as a share of a tensor's length; 1e-3 by default
+    #[argh(option, default = "1e-3")]
+    tolerance: f64,
+}
+
+impl Run for Compare {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        if self.batch == 0 {
+            return Err("a batch of 0 patches".into());
+        }
+        let network = Network::open(&self.network)?;
+        let Self { batch, size, tolerance, .. } = self;
+        run_on(&self.device, self.tf32, BesideCpu { network, batch, size, tolerance })
+    }
+}
+
+/// The same pass on a device, and on the CPU in 32 and in 64 bits.
+struct BesideCpu {
+    network: Network,
+    batch: usize,
+    size: usize,
+    tolerance: f64,
+}
+
+impl Job for BesideCpu {
+    fn run<D: Device<f32>>(self, device: &D) -> Result<(), Box<dyn Error>> {
+        let Self { network, batch, size, tolerance } = self;
+        let expected = Trial::<f64, _>::new(&network, batch, size, &autodiff::cpu())?.numbers()?;
+        let cpu = Trial::<f32, _>::new(&network, batch, size, &autodiff::cpu())?.numbers()?;
+        let found = Trial::<f32, _>::new(&network, batch, size, device)?.numbers()?;
+        let mut apart: Vec<(f64, f64, &str)> = expected
+            .iter()
+            .zip(found.iter().zip(&cpu))
+            .map(|((name, expected), ((_, found), (_, cpu)))| {
+                (difference(found, expected), difference(cpu, expected), name.as_str())
+            })
+            .collect();
+        // A NaN is the greatest of all.
+        apart.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut text = format!(
+            "{}: {} tensors, the farthest off (and the CPU's in 32 bits):\n",
+            network.name,
+            apart.len()
+        );
+        for (share, of_cpu, name) in apart.iter().take(5) {
+            text += &format!("{share:9.1e} ({of_cpu:.1e})  {name}\n");
+        }
+        super::say(&text)?;
+        match apart.first() {
+            Some((share, _, name)) if share.is_nan() || *share > tolerance => {
+                Err(format!("{name} differs by {share:.1e} of its length, more than {tolerance:.0e}").into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The length of the difference of two vectors over the length of the second.
+fn difference(found: &[f32], expected: &[f32]) -> f64 {
+    let squares = |terms: &mut dyn Iterator<Item = f64>| terms.map(|term| term * term).sum::<f64>().sqrt();
+    let mut apart =
+        found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - f64::from(expected));
+    squares(&mut apart) / squares(&mut expected.iter().map(|&value| f64::from(value))).max(f64::MIN_POSITIVE)
+}
