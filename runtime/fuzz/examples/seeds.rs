@@ -5,6 +5,9 @@
 mod networks;
 #[path = "../../tests/engine/random.rs"]
 mod random;
+#[path = "../../../tests/src/toy.rs"]
+#[allow(dead_code, reason = "the bundle is all that is needed")]
+mod toy;
 
 use std::path::Path;
 
@@ -13,7 +16,10 @@ use recist::engine::compile;
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).expect("usage: seeds FOLDER");
-    plans(&Path::new(&folder).join("plan"))
+    plans(&Path::new(&folder).join("plan"))?;
+    let bundles = Path::new(&folder).join("bundle");
+    std::fs::create_dir_all(&bundles)?;
+    std::fs::write(bundles.join("toy"), toy::bundle())
 }
 
 fn plans(folder: &Path) -> std::io::Result<()> {
