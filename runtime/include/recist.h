@@ -145,7 +145,8 @@ typedef struct recist_point {
 /*
  * The rough box that a person draws round the whole lesion, about 2 to 2.5 times its
  * size. Finite, x0 < x1, y0 < y1. It may reach beyond the slice, where the nearest
- * edge sample counts; its centre may not. It is grown to a square round its centre.
+ * edge sample counts; its centre may not. It is grown to a square round its centre,
+ * and the model also sees an eighth of that square's side beyond each edge.
  */
 typedef struct recist_box {
     double x0; /* left */

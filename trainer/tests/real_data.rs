@@ -23,7 +23,7 @@ fn round_trip(pack: &Pack) -> f64 {
     let mut greatest: f64 = 0.0;
     let mut samples = Vec::new();
     for (index, (lesion, pixels)) in pack.iter().enumerate() {
-        pixels.read(&mut samples);
+        pixels.read(&mut samples).unwrap();
         let mut random = keyed(1, 2, index as u64);
         let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random).unwrap();
         let back = sample.keypoints.map(|p| sample.patch_to_source.apply(p)).to_array();
@@ -72,7 +72,7 @@ fn deeplesion_is_packed_in_hounsfield_units_and_its_points_come_back() {
     assert!(distance < 1e-3, "{distance} px");
     let mut samples = Vec::new();
     for (lesion, pixels) in pack.iter() {
-        pixels.read(&mut samples);
+        pixels.read(&mut samples).unwrap();
         assert!(samples.iter().all(|v| (-2048.0..=4096.0).contains(v)), "{}", lesion.name);
         assert!(samples.iter().any(|v| (-150.0..250.0).contains(v)), "{}", lesion.name);
     }

@@ -1,7 +1,7 @@
 use core::fmt;
 
 /// The input that the networks of this runtime's cascade see: patch size, robust percentiles, range.
-pub const PREPROCESSING: &str = "patch 128; percentiles 0.5 and 99.5 to 0 and 1";
+pub const PREPROCESSING: &str = "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1";
 
 /// The canonical layout that this runtime's cascade samples ([`crate::geometry::LONG_AXIS_FRACTION`]).
 pub const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";

@@ -1,7 +1,7 @@
 use crate::geometry::Point;
 
 /// Pixels on each side of the maximum that the sub-pixel decoding takes in.
-const REACH: usize = 3;
+pub const REACH: usize = 3;
 
 /// The sum of an ideal heatmap: a Gaussian of peak 1 and standard deviation 1 pixel (2 pi).
 const IDEAL_SUM: f32 = core::f32::consts::TAU;
@@ -32,33 +32,56 @@ pub struct Peak {
     pub confidence: f32,
 }
 
+/// The pixels that the sub-pixel decoding of a heatmap takes in: a rectangle round the maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbourhood {
+    /// Column and row of the maximum.
+    pub maximum: [usize; 2],
+    /// Columns and rows on either side of it: [`REACH`], or fewer where the map ends. It stays symmetric at the
+    /// edge: a cut rectangle would pull the centre inwards.
+    pub reach: [usize; 2],
+}
+
+impl Neighbourhood {
+    /// That of a heatmap of `size` x `size` values, row by row. Of equal values the first counts, and NaN
+    /// counts as nothing.
+    #[must_use]
+    pub fn of(heatmap: &[f32], size: usize) -> Self {
+        let (mut at, mut largest) = (0, f32::NEG_INFINITY);
+        for (i, &value) in heatmap.iter().enumerate() {
+            if value > largest {
+                (at, largest) = (i, value);
+            }
+        }
+        let maximum = [at % size, at / size];
+        Self { maximum, reach: maximum.map(|v| REACH.min(v).min(size - 1 - v)) }
+    }
+
+    /// Its pixels, column and row, row by row.
+    pub fn pixels(self) -> impl Iterator<Item = [usize; 2]> {
+        let Self { maximum: [x, y], reach: [reach_x, reach_y] } = self;
+        (y - reach_y..=y + reach_y)
+            .flat_map(move |row| (x - reach_x..=x + reach_x).map(move |column| [column, row]))
+    }
+}
+
 /// Finds the keypoint of one heatmap of `size` x `size` values, row by row.
 ///
-/// Of equal values the first counts, and NaN counts as nothing. A map without a positive value has confidence 0.
+/// A map without a positive value has confidence 0.
 ///
 /// # Panics
 /// If the map has another size than stated.
 #[must_use]
 pub fn decode(heatmap: &[f32], size: usize, decoding: Decoding) -> Peak {
     assert_eq!(heatmap.len(), size * size, "a heatmap is square");
-    let (mut at, mut largest) = (0, f32::NEG_INFINITY);
-    for (i, &value) in heatmap.iter().enumerate() {
-        if value > largest {
-            (at, largest) = (i, value);
-        }
-    }
-    let (x, y) = (at % size, at / size);
-    // The window stays symmetric at the edge: a cut window would pull the centre inwards.
-    let reach = |v: usize| REACH.min(v).min(size - 1 - v);
-    let (reach_x, reach_y) = (reach(x), reach(y));
+    let neighbourhood = Neighbourhood::of(heatmap, size);
+    let [x, y] = neighbourhood.maximum;
     let (mut sum, mut sum_x, mut sum_y) = (0.0_f32, 0.0_f32, 0.0_f32);
-    for row in y - reach_y..=y + reach_y {
-        for column in x - reach_x..=x + reach_x {
-            let value = heatmap[row * size + column].max(0.0);
-            sum += value;
-            sum_x += value * (column as f32 - x as f32);
-            sum_y += value * (row as f32 - y as f32);
-        }
+    for [column, row] in neighbourhood.pixels() {
+        let value = heatmap[row * size + column].max(0.0);
+        sum += value;
+        sum_x += value * (column as f32 - x as f32);
+        sum_y += value * (row as f32 - y as f32);
     }
     let maximum = Point::new(x as f64, y as f64);
     let position = match decoding {

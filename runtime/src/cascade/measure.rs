@@ -4,7 +4,7 @@ use super::{Cascade, Findings, LOW_CONFIDENCE, MASK_PIXELS, Warning, Warnings, W
 use crate::geometry::{
     AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
 };
-use crate::image::{CropError, CtSlice, NormaliseError, crop, normalise};
+use crate::image::{CropError, CtSlice, MARGIN, NormaliseError, crop, normalise};
 
 /// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
 pub const LOWEST_CONFIDENCE: f32 = 0.05;
@@ -29,7 +29,7 @@ pub struct Measurement {
     pub confidences: [f32; 4],
     /// The slice's pixel spacing, where it is known.
     pub spacing: Option<PixelSpacing>,
-    /// The square of the slice that the patch covered.
+    /// The square of the slice that the patch covered ([`crate::image::patch_square`]).
     pub square: LesionBox,
     /// The area of the lesion mask in slice pixels.
     pub mask_area: f64,
@@ -152,8 +152,9 @@ impl Measurement {
     }
 
     fn with_warnings(self, slice: &CtSlice<'_>, canonical: &[Point; 4]) -> Self {
+        let drawn = self.square.scaled(1.0 / MARGIN);
         let inside = [[0, 1], [2, 3]].iter().all(|[x, y]| {
-            let corners = self.square.corners();
+            let corners = drawn.corners();
             slice.contains(Point::new(corners[*x], corners[*y]))
         });
         let to_mm = |v: Point| self.spacing.map_or(v, |s| s.to_mm(v));
@@ -161,7 +162,7 @@ impl Measurement {
         let short = to_mm(self.keypoints.short_end - self.keypoints.short_start);
         let cosine = long.dot(short) / (long.length() * short.length());
         let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE);
-        let filled = self.axes.long().length() > FILLED * self.square.width();
+        let filled = self.axes.long().length() > FILLED * drawn.width();
         let warnings = Warnings::default()
             .with(Warning::NoSpacing, self.spacing.is_none())
             .with(Warning::BeyondSlice, !inside)

@@ -13,7 +13,7 @@ mod outline;
 mod warnings;
 mod workspace;
 
-pub use decode::{Decoding, Peak, decode};
+pub use decode::{Decoding, Neighbourhood, Peak, REACH, decode};
 pub use engine_networks::{EngineNetworks, Plans, PlansError};
 pub use exponential::exponential;
 #[cfg(feature = "onnx")]

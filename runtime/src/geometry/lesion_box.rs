@@ -113,6 +113,19 @@ impl LesionBox {
         Self { x0: center.x - half, y0: center.y - half, x1: center.x + half, y1: center.y + half }
     }
 
+    /// The box round the same centre with both sides multiplied by `factor`, which is positive.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let center = self.center();
+        let (half_width, half_height) = (self.width() * factor / 2.0, self.height() * factor / 2.0);
+        Self {
+            x0: center.x - half_width,
+            y0: center.y - half_height,
+            x1: center.x + half_width,
+            y1: center.y + half_height,
+        }
+    }
+
     /// Whether the point lies in the box, its edges included.
     #[must_use]
     pub fn contains(self, point: Point) -> bool {
@@ -164,6 +177,7 @@ mod tests {
     fn a_box_grows_to_a_square_round_its_centre() {
         let square = LesionBox::new(10.0, 20.0, 30.0, 24.0).unwrap().grown_to_square();
         assert_eq!(square.corners(), [10.0, 12.0, 30.0, 32.0]);
+        assert_eq!(square.scaled(1.5).corners(), [5.0, 7.0, 35.0, 37.0]);
     }
 
     #[test]

@@ -6,6 +6,20 @@ use crate::geometry::LesionBox;
 /// The shortest side, in pixels, of a box that can be measured: on fewer samples there is nothing to see.
 pub const MINIMUM_SIDE: f64 = 4.0;
 
+/// The side of the patch's square, in sides of the box grown to a square: what lies just outside the box is
+/// seen too.
+///
+/// A careless box of 1.3 times the lesion, moved by the quarter that the law of boxes allows
+/// ([`LesionBox::drawn_round`]), cuts the lesion off; a patch of 1.25 times that box still holds all of it
+/// (1.3 * 1.25 / 2 = 0.81 > 0.5 + 0.25).
+pub const MARGIN: f64 = 1.25;
+
+/// The square, in slice pixels, that the patch of a box covers: the box grown to a square and by [`MARGIN`].
+#[must_use]
+pub fn patch_square(area: LesionBox) -> LesionBox {
+    area.grown_to_square().scaled(MARGIN)
+}
+
 /// Why a box cannot be cut out of a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -31,7 +45,7 @@ pub enum CropError {
     },
 }
 
-/// The square, in slice pixels, that [`crop`] cuts out for `area`: grown round its centre.
+/// The square, in slice pixels, that [`crop`] cuts out for `area` ([`patch_square`]), if it can.
 ///
 /// # Errors
 /// If the box's centre lies outside the slice, or the box is larger than the slice or too small to measure.
@@ -43,11 +57,13 @@ pub fn crop_square(slice: &CtSlice<'_>, area: LesionBox) -> Result<LesionBox, Cr
     if area.width() > slice.area().width() || area.height() > slice.area().height() {
         return Err(CropError::TooLarge { area, slice: size });
     }
-    let square = area.grown_to_square();
-    if square.width() < MINIMUM_SIDE { Err(CropError::TooSmall { area }) } else { Ok(square) }
+    if area.width().max(area.height()) < MINIMUM_SIDE {
+        return Err(CropError::TooSmall { area });
+    }
+    Ok(patch_square(area))
 }
 
-/// Cuts the square round `area` out of the slice and resamples it to a patch; returns the square
+/// Cuts the square round `area` ([`patch_square`]) out of the slice and resamples it to a patch; returns the square
 /// ([`crop_square`]) that the patch covers.
 ///
 /// Along each axis a patch pixel is the mean of the slice, linear between the pixel centres, under a
@@ -163,11 +179,15 @@ mod tests {
     /// Rounding of a few float32 additions on values of a few hundred.
     const ROUNDING: f32 = 1e-3;
 
-    fn cropped(samples: &[f32], width: usize, corners: [f64; 4]) -> Result<Box<Patch>, CropError> {
+    fn cropped(samples: &[f32], width: usize, area: LesionBox) -> Result<Box<Patch>, CropError> {
         let slice = CtSlice::new(Samples::F32(samples), [width, samples.len() / width], width, None).unwrap();
-        let [x0, y0, x1, y1] = corners;
         let mut patch = Box::new([0.0; PATCH_PIXELS]);
-        crop(&slice, LesionBox::new(x0, y0, x1, y1).unwrap(), &mut patch).map(|_| patch)
+        crop(&slice, area, &mut patch).map(|_| patch)
+    }
+
+    /// The box whose patch covers the square with these corners.
+    fn box_of([x0, y0, x1, y1]: [f64; 4]) -> LesionBox {
+        LesionBox::new(x0, y0, x1, y1).unwrap().scaled(1.0 / MARGIN)
     }
 
     fn ramp(width: usize, height: usize) -> Vec<f32> {
@@ -179,7 +199,7 @@ mod tests {
         let samples = ramp(512, 512);
         for side in [20.0, 64.0, 100.3, 128.0, 200.0, 384.0] {
             let square = LesionBox::square(Point::new(255.2, 250.7), side).unwrap();
-            let patch = cropped(&samples, 512, square.corners()).unwrap();
+            let patch = cropped(&samples, 512, box_of(square.corners())).unwrap();
             let patch_to_slice =
                 AffineMap::pixels_to_normalised(PATCH_SIZE).then(AffineMap::normalised_to_box(square));
             for (i, &got) in patch.iter().enumerate() {
@@ -197,14 +217,14 @@ mod tests {
     #[test]
     fn a_box_of_the_patchs_size_copies_the_samples() {
         let samples = ramp(200, 160);
-        let patch = cropped(&samples, 200, [9.5, 4.5, 137.5, 132.5]).unwrap();
+        let patch = cropped(&samples, 200, box_of([9.5, 4.5, 137.5, 132.5])).unwrap();
         assert!(patch.iter().enumerate().all(|(i, &v)| v == samples[(5 + i / 128) * 200 + 10 + i % 128]));
     }
 
     #[test]
     fn a_large_box_does_not_alias() {
         let checkers: Vec<f32> = (0..400 * 400).map(|i| ((i % 400 + i / 400) % 2 * 100) as f32).collect();
-        let patch = cropped(&checkers, 400, [49.5, 49.5, 349.5, 349.5]).unwrap();
+        let patch = cropped(&checkers, 400, box_of([49.5, 49.5, 349.5, 349.5])).unwrap();
         let worst = patch.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
         assert!(worst < 5.0, "a fine checkerboard averages to grey, this one keeps {worst} of 50");
         let nearest = checkers.iter().map(|v| (v - 50.0).abs()).fold(0.0, f32::max);
@@ -214,7 +234,7 @@ mod tests {
     #[test]
     fn outside_the_slice_the_edge_goes_on() {
         let samples = ramp(64, 64);
-        let patch = cropped(&samples, 64, [-20.5, -20.5, 20.5, 20.5]).unwrap();
+        let patch = cropped(&samples, 64, box_of([-20.5, -20.5, 20.5, 20.5])).unwrap();
         assert!(patch[0].abs() < ROUNDING && patch[PATCH_SIZE - 1] > 19.0);
         assert_eq!(patch[0], patch[30 * PATCH_SIZE + 30]);
     }
@@ -228,12 +248,11 @@ mod tests {
             ([0.0, -1.0, 40.0, 48.0], "lesion box 0,-1,40,48 is larger than the slice of 64 x 48 px"),
             ([3.0, 3.0, 5.0, 5.0], "lesion box 3,3,5,5 is smaller than 4 px: too few pixels to measure"),
         ];
+        let drawn = |[x0, y0, x1, y1]: [f64; 4]| LesionBox::new(x0, y0, x1, y1).unwrap();
         for (corners, message) in cases {
-            assert_eq!(cropped(&samples, 64, corners).unwrap_err().to_string(), message);
+            assert_eq!(cropped(&samples, 64, drawn(corners)).unwrap_err().to_string(), message);
         }
-        assert!(
-            cropped(&samples, 64, [-10.0, 0.0, 30.0, 20.0]).is_ok(),
-            "reaching beyond the slice is allowed"
-        );
+        let beyond = drawn([-10.0, 0.0, 30.0, 20.0]);
+        assert!(cropped(&samples, 64, beyond).is_ok(), "reaching beyond the slice is allowed");
     }
 }

@@ -15,7 +15,7 @@ mod normalise;
 mod png;
 mod sampler;
 
-pub use crop::{CropError, MINIMUM_SIDE, crop, crop_square};
+pub use crop::{CropError, MARGIN, MINIMUM_SIDE, crop, crop_square, patch_square};
 #[cfg(feature = "files")]
 pub use ct_file::{CtFile, FileError};
 pub use ct_slice::{CtSlice, Samples, SliceError};

@@ -151,7 +151,7 @@ impl Costs {
         let lesions = packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Val);
         for (lesion, pixels) in lesions.take(TIMED_LESIONS) {
             let Some(area) = recist_trainer::evaluate::drawn_box(lesion, [2.0, 2.5]) else { continue };
-            pixels.read(&mut samples);
+            pixels.read(&mut samples)?;
             let slice = pixels.slice(lesion, &samples)?;
             let mut start = Instant::now();
             // A refusal has no time for the stages that it did not come to.

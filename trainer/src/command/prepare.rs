@@ -22,6 +22,10 @@ pub(crate) struct Prepare {
     /// folder of the table's images
     #[argh(option)]
     images: Option<PathBuf>,
+    /// folder of the readers' outlines: pictures named and sized as the images, bit k set inside the outline of
+    /// the reader whose number in the table's column reader is k
+    #[argh(option)]
+    outlines: Option<PathBuf>,
     /// number of phantoms to generate
     #[argh(option)]
     phantoms: Option<u64>,
@@ -77,8 +81,13 @@ impl Prepare {
                 (data::deeplesion(folder, &mut problems)?, format!("DeepLesion {}", folder.display()))
             }
             (None, Some(table), Some(images), None) => (
-                data::endpoint_table(table, images, &mut problems)?,
-                format!("table {} {}", table.display(), images.display()),
+                data::endpoint_table(table, images, self.outlines.as_deref(), &mut problems)?,
+                format!(
+                    "table {} {} {}",
+                    table.display(),
+                    images.display(),
+                    self.outlines.as_deref().unwrap_or(Path::new("")).display()
+                ),
             ),
             (None, None, None, Some(count)) => {
                 let folder = self.backgrounds.as_deref().map(Path::display).map(|d| d.to_string());
@@ -113,7 +122,9 @@ impl Prepare {
             }
             let Some((_, read)) = &image else { continue };
             match read.as_ref().map_err(Clone::clone).and_then(|image| data::cut(candidate, image)) {
-                Ok((lesion, side, samples)) => writer.append(lesion, side, &samples)?,
+                Ok(patch) => {
+                    writer.append(patch.lesion, patch.side, &patch.samples, patch.outlines.as_deref())?;
+                }
                 Err(reason) => problems.note(candidate.path.display(), reason),
             }
         }
@@ -130,7 +141,7 @@ impl Prepare {
         let progress = bar(count);
         for index in writer.len() as u64..count {
             let phantom = data::phantom(self.seed, index, backgrounds.as_ref());
-            writer.append(phantom.lesion, phantom.side, &phantom.samples)?;
+            writer.append(phantom.lesion, phantom.side, &phantom.samples, None)?;
             progress.set_position(index + 1);
         }
         progress.finish();

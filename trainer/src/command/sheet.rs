@@ -36,7 +36,7 @@ impl Run for DrawSheet {
         let mut samples = Vec::new();
         for place in 0..ROWS * COLUMNS {
             let (lesion, pixels) = pack.get(place * pack.len() / (ROWS * COLUMNS));
-            pixels.read(&mut samples);
+            pixels.read(&mut samples)?;
             let mut random = keyed(self.seed, 0, place as u64);
             let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)?;
             let (targets, theta) = Targets::of(&sample.keypoints)?;

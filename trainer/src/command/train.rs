@@ -16,12 +16,15 @@ pub(crate) struct Train {
     /// a packed file of lesions, as prepare writes it; may be given more than once
     #[argh(option)]
     data: Vec<PathBuf>,
-    /// a preset (paper, edge) or a configuration file
+    /// a preset (paper, edge, edge-tune) or a configuration file
     #[argh(option)]
     config: String,
     /// folder of the run
     #[argh(option)]
     out: PathBuf,
+    /// weights to start from instead of fresh ones: the weights.safetensors of another run
+    #[argh(option)]
+    from: Option<PathBuf>,
     /// cpu (default) or cuda
     #[argh(option, default = "String::from(\"cpu\")")]
     device: String,
@@ -38,7 +41,7 @@ impl Run for Train {
         let configuration = Configuration::open(&self.config)?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
         let batch = configuration.batch;
-        let run = train::Run::open(&self.out, configuration, packs, self.resume)?;
+        let run = train::Run::open(&self.out, configuration, packs, self.from.as_deref(), self.resume)?;
         run_on(&self.device, self.tf32, Training { run, batch })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }

@@ -10,9 +10,13 @@ use super::{Depth, Lesion, Random, random};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// The box's side, in longer sides of the rectangle round the endpoints ([`LesionBox::drawn_round`]). The
-    /// paper draws from [2, 2.5]; a user's careless box goes beyond it.
+    /// The box's side, in longer sides of the rectangle round the endpoints ([`LesionBox::drawn_round`]): the
+    /// paper's law. What a box says of the lesion's size is worth learning.
     pub box_scale: [f64; 2],
+    /// The share of boxes that are drawn with less care.
+    pub careless: f64,
+    /// Their sides, in the same unit.
+    pub careless_scale: [f64; 2],
     /// How far the box's centre is moved, at most, in the same unit and either direction of each axis.
     pub box_offset: f64,
     /// Whether the lesion is turned by any angle and flipped.
@@ -34,7 +38,9 @@ pub struct Augmentation {
 impl Default for Augmentation {
     fn default() -> Self {
         Self {
-            box_scale: [1.3, 3.0],
+            box_scale: [2.0, 2.5],
+            careless: 0.4,
+            careless_scale: [1.3, 3.0],
             box_offset: 0.25,
             turn: true,
             windowed: 0.5,
@@ -52,7 +58,9 @@ impl Default for Augmentation {
 pub struct Sample {
     /// The normalised patch, with the grey values changed.
     pub patch: Box<Patch>,
-    /// The endpoints of the reader that was drawn, in patch pixels.
+    /// The number of the reader that was drawn.
+    pub reader: usize,
+    /// That reader's endpoints, in patch pixels.
     pub keypoints: Keypoints,
     /// Patch pixels to pixels of the packed patch.
     pub patch_to_source: AffineMap,
@@ -77,19 +85,22 @@ pub fn augment(
     let turned_to_source = if augmentation.turn { random::any_turn(random) } else { AffineMap::IDENTITY };
     let source_to_turned = turned_to_source.inverse().ok_or("no inverse")?;
 
-    let scale = random.random_range(augmentation.box_scale[0]..=augmentation.box_scale[1]);
+    let careless = random.random_bool(augmentation.careless);
+    let scales = if careless { augmentation.careless_scale } else { augmentation.box_scale };
+    let scale = random.random_range(scales[0]..=scales[1]);
     let mut offset = || random.random_range(-augmentation.box_offset..=augmentation.box_offset);
     let offset = Point::new(offset(), offset());
     let turned = keypoints.map(|p| source_to_turned.apply(p));
     let area =
         LesionBox::drawn_round(&turned.to_array(), scale, offset).map_err(|error| error.to_string())?;
+    let square = image::patch_square(area);
     let patch_to_source = AffineMap::pixels_to_normalised(PATCH_SIZE)
-        .then(AffineMap::normalised_to_box(area))
+        .then(AffineMap::normalised_to_box(square))
         .then(turned_to_source);
     let source_to_patch = patch_to_source.inverse().ok_or("no inverse")?;
 
     let mut patch = Box::new([0.0; PATCH_PIXELS]);
-    resample(samples, patch_to_source, area.width() / PATCH_SIZE as f64, &mut patch);
+    resample(samples, patch_to_source, square.width() / PATCH_SIZE as f64, &mut patch);
     if depth == Depth::I16 && random.random_bool(augmentation.windowed) {
         let (low, high) = (random.random_range(-250.0..-100.0), random.random_range(150.0..350.0));
         patch.iter_mut().for_each(|v| *v = v.clamp(low, high));
@@ -97,7 +108,7 @@ pub fn augment(
     let mut scratch = Box::new([0.0; PATCH_PIXELS]);
     image::normalise(&mut patch, &mut scratch).map_err(|error| format!("{}: {error}", lesion.name))?;
     change_grey_values(&mut patch, &mut scratch, augmentation, random);
-    Ok(Sample { patch, keypoints: keypoints.map(|p| source_to_patch.apply(p)), patch_to_source })
+    Ok(Sample { patch, reader, keypoints: keypoints.map(|p| source_to_patch.apply(p)), patch_to_source })
 }
 
 /// Samples the patch out of the source; where a patch pixel covers several source pixels, it is the mean of

@@ -7,9 +7,10 @@ use super::{Lesion, Origin, Split, lesion::check_keypoints};
 
 /// The side of a packed patch, in lengths of the lesion's longest axis.
 ///
-/// A training step cuts a square of at most [`super::Augmentation::box_scale`]'s 3 axis lengths, moved by at
-/// most 0.25 and turned by any angle: its corner is at most `1.5 √2 + 0.25 √2 < 2.5` lengths away.
-const SIDE_IN_AXES: f64 = 5.0;
+/// A training step cuts a square of at most [`super::Augmentation::careless_scale`]'s 3 axis lengths with its
+/// [`MARGIN`](recist::image::MARGIN), moved by at most 0.25 and turned by any angle: its corner is at most
+/// `(1.875 + 0.25) √2 < 3.01` lengths away.
+const SIDE_IN_AXES: f64 = 6.0;
 
 /// A side beyond which a patch is not cut: no lesion that a radiologist measures on a slice needs it.
 const MAXIMUM_SIDE: f64 = 4096.0;
@@ -35,15 +36,38 @@ pub struct Candidate {
     pub largest: bool,
     /// Each reader's endpoints.
     pub readers: Vec<Keypoints>,
+    /// Where the readers' outlines are, if they drew any.
+    pub outlines: Option<Outlines>,
 }
 
-/// Cuts a candidate's patch out of its image: the lesion, the patch's side and its samples row by row, at
-/// the image's own resolution. Where the patch reaches beyond the image, the nearest edge sample counts. A
+/// A picture of what readers outlined.
+#[derive(Clone, Debug)]
+pub struct Outlines {
+    /// A file as large as the image.
+    pub path: PathBuf,
+    /// The bit of its values that is set inside each reader's outline.
+    pub bits: Vec<u8>,
+}
+
+/// A lesion cut out of its image.
+#[derive(Clone, Debug)]
+pub struct CutPatch {
+    /// What the pack says of it.
+    pub lesion: Lesion,
+    /// Rows and columns.
+    pub side: usize,
+    /// Samples row by row.
+    pub samples: Vec<f32>,
+    /// Where readers outlined the lesion: bit i of a value is set inside the outline of reader i.
+    pub outlines: Option<Vec<f32>>,
+}
+
+/// Cuts a candidate's patch out of its image, at the image's own resolution. Where the patch reaches beyond the image, the nearest edge sample counts. A
 /// square image hardly larger than the patch is kept whole.
 ///
 /// # Errors
-/// If an endpoint lies outside the image or the endpoints are no measurement.
-pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<(Lesion, usize, Vec<f32>), String> {
+/// If an endpoint lies outside the image, the endpoints are no measurement, or the outlines cannot be read.
+pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
     let points: Vec<Point> = candidate.readers.iter().flat_map(|k| k.to_array()).collect();
@@ -70,11 +94,11 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<(Lesion, usize, Vec<
     let at = |first: i64, step: usize, size: usize| {
         usize::try_from(first + step as i64).unwrap_or(0).min(size - 1)
     };
-    let samples = image.samples();
-    let patch = (0..side).flat_map(|y| {
-        let row = at(origin[1], y, height) * width;
-        (0..side).map(move |x| samples[row + at(origin[0], x, width)])
-    });
+    let part = |samples: &[f32]| -> Vec<f32> {
+        let places = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+        places.map(|(x, y)| samples[at(origin[1], y, height) * width + at(origin[0], x, width)]).collect()
+    };
+    let outlines = candidate.outlines.as_ref().map(|outlines| outlines.read([width, height])).transpose()?;
     let lesion = Lesion {
         name: candidate.name.clone(),
         patient: candidate.patient.clone(),
@@ -91,7 +115,29 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<(Lesion, usize, Vec<
             .collect(),
         patch_origin: origin,
     };
-    Ok((lesion, side, patch.collect()))
+    Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
+}
+
+impl Outlines {
+    /// The outlines, row by row, with bit i for the i-th reader.
+    fn read(&self, [width, height]: [usize; 2]) -> Result<Vec<f32>, String> {
+        let named = |reason: &dyn std::fmt::Display| format!("{}: {reason}", self.path.display());
+        let file = CtFile::read(&self.path, None).map_err(|error| named(&error))?;
+        let (columns, rows) = (file.slice().width(), file.slice().height());
+        if (columns, rows) != (width, height) {
+            return Err(named(&format_args!("{columns} x {rows} pixels on an image of {width} x {height}")));
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an 8-bit picture; saturating"
+        )]
+        let of_readers = |&value: &f32| {
+            let bits = self.bits.iter().enumerate();
+            bits.map(|(reader, bit)| u32::from(value as u8 >> bit & 1) << reader).sum::<u32>() as f32
+        };
+        Ok(file.samples().iter().map(of_readers).collect())
+    }
 }
 
 fn first_pixel(center: f64, side: usize) -> i64 {

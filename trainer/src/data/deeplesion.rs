@@ -86,6 +86,7 @@ impl Row {
             spacing_mm: [row, column],
             largest: true,
             readers: vec![keypoints],
+            outlines: None,
         })
     }
 }

@@ -6,7 +6,7 @@ use recist::geometry::{Keypoints, Point};
 use serde::Deserialize;
 
 use super::lesion::check_keypoints;
-use super::{Candidate, Problems, Split};
+use super::{Candidate, Outlines, Problems, Split};
 
 /// One row of a table of endpoints: one reader's measurement of a lesion on one slice.
 ///
@@ -20,6 +20,7 @@ struct Row {
     lesion: Option<String>,
     organ: Option<String>,
     largest_slice: Option<u8>,
+    reader: Option<u8>,
     spacing_mm: Option<f64>,
     row_spacing_mm: Option<f64>,
     column_spacing_mm: Option<f64>,
@@ -33,11 +34,12 @@ struct Row {
     short_y2: f64,
 }
 
-/// Reads a table of endpoints (CSV) whose images lie in `images`.
+/// Reads a table of endpoints (CSV) whose images lie in `images`, and whose readers' outlines lie under the same
+/// names in `outlines`.
 ///
 /// Columns: `image`, `patient`, `long_x1` to `short_y2`, and `spacing_mm` or both `row_spacing_mm` and
 /// `column_spacing_mm`; optionally `split` (train, val, test; else [`Split::of_patient`]), `lesion` or
-/// `nodule`, `organ`, `largest_slice` (0 or 1). Rows that share `image` and lesion are readers of one lesion.
+/// `nodule`, `organ`, `largest_slice` (0 or 1), and with outlines `reader` (0 to 7). Rows that share `image` and lesion are readers of one lesion.
 /// Bad rows are noted in `problems`.
 ///
 /// # Errors
@@ -45,6 +47,7 @@ struct Row {
 pub fn endpoint_table(
     table: &Path,
     images: &Path,
+    outlines: Option<&Path>,
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, Box<dyn Error>> {
     let name = |error: csv::Error| format!("{}: {error}", table.display());
@@ -90,10 +93,20 @@ pub fn endpoint_table(
                 spacing_mm,
                 largest: row.largest_slice != Some(0),
                 readers: Vec::new(),
+                outlines: outlines.map(|folder| Outlines { path: folder.join(&row.image), bits: Vec::new() }),
             });
             candidates.len() - 1
         });
-        candidates[index].readers.push(keypoints);
+        let candidate = &mut candidates[index];
+        if let Some(outlines) = &mut candidate.outlines {
+            let Some(bit) = row.reader.filter(|&bit| bit < 8) else {
+                let reason = "it names no reader from 0 to 7, whose outline could be read";
+                problems.note(format_args!("{}, line {line}", table.display()), reason.to_owned());
+                continue;
+            };
+            outlines.bits.push(bit);
+        }
+        candidate.readers.push(keypoints);
     }
     Ok(candidates)
 }

@@ -14,7 +14,7 @@ mod sheet;
 mod targets;
 
 pub use augmentation::{Augmentation, Sample, augment};
-pub use cut::{Candidate, cut};
+pub use cut::{Candidate, CutPatch, Outlines, cut};
 pub use deeplesion::deeplesion;
 pub use endpoint_table::endpoint_table;
 pub use lesion::{Lesion, Origin, Split};
@@ -23,4 +23,4 @@ pub use phantom::{Backgrounds, Phantom, phantom};
 pub use problems::{Problem, Problems, TooManyProblems};
 pub use random::{Random, keyed};
 pub use sheet::{Colour, Sheet};
-pub use targets::{HEATMAP_SIGMA, Targets, ellipse_mask, gaussian_heatmaps};
+pub use targets::{HEATMAP_SIGMA, MaskTarget, Targets, ellipse_mask, gaussian_heatmaps, outline_mask};

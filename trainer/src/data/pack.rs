@@ -1,9 +1,11 @@
 //! The packed file: every lesion's patch at its native resolution, and what is known of it, in one file.
 //!
-//! Little endian. `RECISTPK`, the version (u32) and four zero bytes; the patches one after the other, each
-//! square, row by row, u8 or i16; the index as JSON; then a footer of 40 bytes: the index's offset (u64) and
-//! the SHA-256 of every byte before the hash.
+//! Little endian. `RECISTPK`, the version (u32) and four zero bytes; the patches one after the other, each a
+//! square PNG of one grey channel, 8 bits, or 16 bits that hold Hounsfield units + 32768, and behind it, where
+//! readers outlined the lesion, another of 8 bits whose bit i is set inside the outline of reader i; the index as
+//! JSON; then a footer of 40 bytes: the index's offset (u64) and the SHA-256 of every byte before the hash.
 
+mod picture;
 mod read;
 mod write;
 
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::Lesion;
 
 const MAGIC: &[u8; 8] = b"RECISTPK";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 const FOOTER_BYTES: usize = 8 + HASH_BYTES;
@@ -42,6 +44,14 @@ struct Entry {
     side: usize,
     depth: Depth,
     offset: usize,
+    /// Bytes of the patch and of the outlines behind it; 0 where there are none.
+    bytes: [usize; 2],
+}
+
+impl Entry {
+    fn end(&self) -> Option<usize> {
+        self.bytes.iter().try_fold(self.offset, |end, &bytes| end.checked_add(bytes))
+    }
 }
 
 /// Why a pack cannot be read or written.
@@ -60,6 +70,8 @@ pub enum PackError {
     Damaged(PathBuf),
     /// Its index is intact and says what cannot be.
     Index(PathBuf, String),
+    /// The patch of the lesion of this name is no picture.
+    Patch(String, String),
 }
 
 impl Depth {
@@ -95,6 +107,7 @@ impl fmt::Display for PackError {
             }
             Self::Damaged(path) => write!(f, "{} is damaged: its checksum does not hold", path.display()),
             Self::Index(path, reason) => write!(f, "{}: its index is wrong: {reason}", path.display()),
+            Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
         }
     }
 }

@@ -1,9 +1,13 @@
 use recist::cascade::MASK_SIZE;
-use recist::geometry::{AffineMap, Keypoints, Point, Theta};
-use recist::image::PATCH_SIZE;
+use recist::geometry::{AffineGrid, AffineMap, Keypoints, Point, Theta};
+use recist::image::{self, PATCH_SIZE};
+use serde::{Deserialize, Serialize};
 
 /// Standard deviation of a heatmap's Gaussian, in heatmap pixels (Newell et al. 2016, section 3.2).
 pub const HEATMAP_SIGMA: f64 = 1.0;
+
+/// Places along each side of a mask pixel at which it is looked whether they are lesion.
+const PLACES: usize = 4;
 
 /// What the localization network should have answered.
 #[derive(Clone, Debug)]
@@ -34,7 +38,6 @@ impl Targets {
 /// with both axes' lengths, along the long axis. A pixel's value is the share of it that lies inside.
 #[must_use]
 pub fn ellipse_mask(keypoints: &Keypoints) -> Vec<f32> {
-    const PLACES: usize = 4;
     let center = keypoints.center();
     let long = keypoints.long_end - keypoints.long_start;
     let half_long = long.length() / 2.0;
@@ -45,12 +48,41 @@ pub fn ellipse_mask(keypoints: &Keypoints) -> Vec<f32> {
         (u / half_long).powi(2) + (v / half_short).powi(2) <= 1.0
     };
     let to_normalised = AffineMap::pixels_to_normalised(MASK_SIZE * PLACES);
+    averaged(|x, y| f32::from(inside(to_normalised.apply(Point::new(x as f64, y as f64)))))
+}
+
+/// What the localization network's mask is to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskTarget {
+    /// The paper's ellipse through the endpoints ([`ellipse_mask`]).
+    #[default]
+    Ellipse,
+    /// The drawn reader's outline where there is one, else the ellipse.
+    Outline,
+}
+
+/// The mask of a reader's outline: the share of each mask pixel that lies inside, linear between the centres of
+/// the source's pixels. `outlines` are a square of values whose bit `reader` is set inside.
+#[must_use]
+pub fn outline_mask(outlines: &[f32], reader: usize, patch_to_source: AffineMap) -> Vec<f32> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bits of an 8-bit picture")]
+    let inside: Vec<f32> = outlines.iter().map(|&v| f32::from(v as u8 >> reader & 1)).collect();
+    let mask_to_source = AffineMap::pixels_to_normalised(MASK_SIZE * PLACES)
+        .then(AffineMap::normalised_to_pixels(PATCH_SIZE))
+        .then(patch_to_source);
+    let mut fine = vec![0.0; MASK_SIZE * PLACES * MASK_SIZE * PLACES];
+    let side = inside.len().isqrt();
+    image::sample(&inside, side, &AffineGrid::new(mask_to_source, MASK_SIZE * PLACES), &mut fine);
+    averaged(|x, y| fine[y * MASK_SIZE * PLACES + x])
+}
+
+/// The mask whose pixels are the means of [`PLACES`] x [`PLACES`] finer values each.
+fn averaged(fine: impl Fn(usize, usize) -> f32) -> Vec<f32> {
     let mut mask = vec![0.0; MASK_SIZE * MASK_SIZE];
     for y in 0..MASK_SIZE * PLACES {
         for x in 0..MASK_SIZE * PLACES {
-            if inside(to_normalised.apply(Point::new(x as f64, y as f64))) {
-                mask[y / PLACES * MASK_SIZE + x / PLACES] += 1.0 / (PLACES * PLACES) as f32;
-            }
+            mask[y / PLACES * MASK_SIZE + x / PLACES] += fine(x, y) / (PLACES * PLACES) as f32;
         }
     }
     mask
@@ -103,6 +135,21 @@ mod tests {
         let area: f32 = targets.mask.iter().sum();
         let expected = std::f64::consts::PI * 30.0 * 18.0 / 16.0;
         assert!((f64::from(area) / expected - 1.0).abs() < 0.02, "{area} {expected}");
+    }
+
+    #[test]
+    fn an_outline_is_seen_where_the_patch_shows_it() {
+        // Reader 1 outlined the left half of a picture of 64 pixels, reader 0 nothing.
+        let outlines: Vec<f32> = (0..64 * 64).map(|i| if i % 64 < 32 { 2.0 } else { 0.0 }).collect();
+        let patch_to_source =
+            AffineMap::pixels_to_normalised(PATCH_SIZE).then(AffineMap::normalised_to_pixels(64));
+        let mask = outline_mask(&outlines, 1, patch_to_source);
+        for (i, value) in mask.iter().enumerate() {
+            let expected = f32::from(i % MASK_SIZE < 16);
+            assert!((value - expected).abs() < 0.3, "{i}: {value}");
+            assert!((value - expected).abs() < 1e-6 || (15..17).contains(&(i % MASK_SIZE)), "{i}: {value}");
+        }
+        assert!(outline_mask(&outlines, 0, patch_to_source).iter().all(|v| *v == 0.0));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Careless {
     ) -> Result<Self, String> {
         let (lesion, pixels) = packs[row.place.0].get(row.place.1);
         let mut samples = Vec::new();
-        pixels.read(&mut samples);
+        pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
         let mut find =
             |area: Option<LesionBox>| area.and_then(|area| find(&slice, area, networks, workspace));

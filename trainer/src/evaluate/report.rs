@@ -41,7 +41,7 @@ pub fn evaluate<N: Networks>(
         }
         let Some(area) = drawn_box(lesion, selection.box_scale) else { continue };
         let spacing = lesion.spacing().map_err(|error| format!("{}: {error}", lesion.name))?;
-        pixels.read(&mut samples);
+        pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
         let found = find(&slice, area, networks, &mut workspace);
         rows.push(Row::of(place, lesion, spacing, area, selection.box_scale, found));

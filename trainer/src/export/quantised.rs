@@ -39,7 +39,7 @@ impl CalibrationPatches {
         let (mut patches, mut canonical, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..count {
             let (lesion, pixels) = lesions[index * lesions.len() / count];
-            pixels.read(&mut samples);
+            pixels.read(&mut samples).map_err(|error| error.to_string())?;
             let mut random = keyed(0, u64::MAX, index as u64);
             let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)?;
             let (_, theta) = Targets::of(&sample.keypoints)?;

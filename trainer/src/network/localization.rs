@@ -14,8 +14,8 @@ pub const THETA: &str = "theta";
 
 /// What an untrained network answers for θ: the lesion in the middle, its long axis horizontal, and of the size
 /// that it has in a box 2.25 times as large, the mean of the paper's law: s = 1 / (2.25 *
-/// [`LONG_AXIS_FRACTION`](recist::geometry::LONG_AXIS_FRACTION)).
-const THETA_START: [f32; 5] = [0.0, 0.0, 1.0, 0.0, -0.3];
+/// [`MARGIN`](recist::image::MARGIN) * [`LONG_AXIS_FRACTION`](recist::geometry::LONG_AXIS_FRACTION)).
+const THETA_START: [f32; 5] = [0.0, 0.0, 1.0, 0.0, -0.523];
 
 /// The scope of the residual network; the names within it are torchvision's.
 pub const TRUNK: &str = "trunk";
@@ -227,7 +227,8 @@ mod tests {
             panic!("θ is five numbers");
         };
         assert_eq!((tx, ty, cos2, sin2), (0.0, 0.0, 1.0, 0.0));
-        let box_over_lesion = 1.0 / (f64::from(ln_s).exp() * recist::geometry::LONG_AXIS_FRACTION);
+        let patch_over_lesion = 1.0 / (f64::from(ln_s).exp() * recist::geometry::LONG_AXIS_FRACTION);
+        let box_over_lesion = patch_over_lesion / recist::image::MARGIN;
         assert!((box_over_lesion - 2.25).abs() < 0.01, "{box_over_lesion}");
         assert!(weights.get("theta.weight").unwrap().values().iter().all(|&weight| weight == 0.0));
     }

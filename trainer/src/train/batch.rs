@@ -4,7 +4,7 @@ use recist::geometry::{AffineGrid, Keypoints, Point, Theta};
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{Configuration, Lesions, Stage};
-use crate::data::{Random, Targets, augment, gaussian_heatmaps, keyed};
+use crate::data::{MaskTarget, Random, Targets, augment, gaussian_heatmaps, keyed, outline_mask};
 use crate::network::Localization;
 
 /// What one training step is given.
@@ -68,7 +68,7 @@ impl Batch {
         random: &mut Random,
     ) -> Option<()> {
         let (lesion, pixels) = lesions.draw(random);
-        pixels.read(samples);
+        pixels.read(samples).ok()?;
         let sample = augment(lesion, samples, pixels.depth, &configuration.augmentation, random).ok()?;
         let (targets, theta) = Targets::of(&sample.keypoints).ok()?;
         if stage == Stage::Shn {
@@ -85,7 +85,12 @@ impl Batch {
             interleave(&heatmaps, heatmap_size, &mut self.heatmaps);
         } else {
             self.patches.extend_from_slice(&sample.patch[..]);
-            self.mask.extend_from_slice(&targets.mask);
+            if configuration.mask == MaskTarget::Outline && pixels.has_outlines() {
+                pixels.read_outlines(samples).ok()?;
+                self.mask.extend(outline_mask(samples, sample.reader, sample.patch_to_source));
+            } else {
+                self.mask.extend_from_slice(&targets.mask);
+            }
         }
         self.keypoints.push(sample.keypoints);
         self.theta.extend(targets.theta);

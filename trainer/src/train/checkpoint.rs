@@ -33,6 +33,21 @@ const PARTS: [&str; 2] = ["localization.", "hourglass."];
 /// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers.
 const PROGRESS: &str = "progress";
 
+/// The cascade of these weights, named as a checkpoint names them.
+///
+/// # Errors
+/// If a tensor is missing or does not fit the graphs.
+pub(super) fn cascade_of<D: Device<f32>>(
+    mut weights: Weights,
+    [localization, hourglass]: [Graph; 2],
+    device: &D,
+) -> Result<Cascade<f32, D>, WeightsError> {
+    Ok(Cascade {
+        localization: Module::new(localization, &weights.take(PARTS[0]), device)?,
+        hourglass: Module::new(hourglass, &weights.take(PARTS[1]), device)?,
+    })
+}
+
 impl Checkpoint {
     /// What `trainer` is at this moment.
     #[must_use]
@@ -51,15 +66,12 @@ impl Checkpoint {
     /// If a tensor does not fit the graphs.
     pub fn trainer<D: Device<f32>>(
         self,
-        [localization, hourglass]: [Graph; 2],
+        graphs: [Graph; 2],
         method: Method,
         device: &D,
     ) -> Result<Trainer<D>, WeightsError> {
-        let Self { mut weights, optimisers: [(first_steps, first), (second_steps, second)], .. } = self;
-        let cascade = Cascade {
-            localization: Module::new(localization, &weights.take(PARTS[0]), device)?,
-            hourglass: Module::new(hourglass, &weights.take(PARTS[1]), device)?,
-        };
+        let Self { weights, optimisers: [(first_steps, first), (second_steps, second)], .. } = self;
+        let cascade = cascade_of(weights, graphs, device)?;
         Ok(Trainer {
             localization: Optimiser::resume(method, &cascade.localization, first_steps, first)?,
             hourglass: Optimiser::resume(method, &cascade.hourglass, second_steps, second)?,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LossWeights, Schedule};
 use crate::autodiff::Method;
-use crate::data::Augmentation;
+use crate::data::{Augmentation, MaskTarget};
 
 /// Every choice of a training run: a TOML file, or a preset's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Configuration {
     /// How samples are changed.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// What the mask is to show.
+    #[serde(default)]
+    pub mask: MaskTarget,
     /// How far from the truth, by standard deviation, the θ is that the hourglass learns behind: shift in half
     /// patch widths, angle in radians of the double angle, ln scale.
     #[serde(default = "pose_noise")]
@@ -105,8 +108,11 @@ const fn pose_noise() -> [f64; 3] {
 
 impl Configuration {
     /// The presets: name and text.
-    pub const PRESETS: [(&'static str, &'static str); 2] =
-        [("edge", include_str!("presets/edge.toml")), ("paper", include_str!("presets/paper.toml"))];
+    pub const PRESETS: [(&'static str, &'static str); 3] = [
+        ("edge", include_str!("presets/edge.toml")),
+        ("edge-tune", include_str!("presets/edge-tune.toml")),
+        ("paper", include_str!("presets/paper.toml")),
+    ];
 
     /// The preset of this name, else the file at this path.
     ///
@@ -144,13 +150,21 @@ impl Configuration {
         let require = |holds: bool, what: &str| {
             if holds { Ok(()) } else { Err(ConfigurationError::Value(what.to_owned())) }
         };
-        let [low, high] = self.augmentation.box_scale;
         require(self.batch > 0, "batch is 0")?;
         require(self.loaders > 0, "loaders is 0")?;
         require(self.epoch > 0 && self.checkpoint > 0, "epoch or checkpoint is 0")?;
         require((0.0..=1.0).contains(&self.generated_share), "generated_share is not from 0 to 1")?;
         require(self.large_lesions > 0.0, "large_lesions is not positive")?;
-        require(low > 0.0 && low <= high && high <= 3.0, "augmentation.box_scale is no range within 0 to 3")?;
+        for (name, [low, high]) in
+            [("box_scale", self.augmentation.box_scale), ("careless_scale", self.augmentation.careless_scale)]
+        {
+            let within = low > 0.0 && low <= high && high <= 3.0;
+            require(within, &format!("augmentation.{name} is no range within 0 to 3"))?;
+        }
+        require(
+            (0.0..=1.0).contains(&self.augmentation.careless),
+            "augmentation.careless is not from 0 to 1",
+        )?;
         require(
             (0.0..=0.25).contains(&self.augmentation.box_offset),
             "augmentation.box_offset is not from 0 to 0.25",

@@ -15,6 +15,10 @@ pub struct LossWeights {
     pub heatmaps: f64,
     /// `L_cos`: the squared cosine of the angle between the axes.
     pub cosine: f64,
+    /// The distance of the last stack's endpoints ([`super::KeypointLoss::ends`]); not in the paper.
+    pub ends: f64,
+    /// The difference of the axes' lengths ([`super::KeypointLoss::lengths`]); not in the paper.
+    pub lengths: f64,
 }
 
 /// The parts of a loss, weighted.
@@ -28,13 +32,17 @@ pub struct Losses {
     pub heatmaps: f64,
     /// `L_cos`.
     pub cosine: f64,
+    /// [`LossWeights::ends`].
+    pub ends: f64,
+    /// [`LossWeights::lengths`].
+    pub lengths: f64,
 }
 
 impl Losses {
     /// The loss.
     #[must_use]
     pub fn sum(&self) -> f64 {
-        self.mask + self.pose + self.heatmaps + self.cosine
+        self.mask + self.pose + self.heatmaps + self.cosine + self.ends + self.lengths
     }
 
     /// Adds another batch's, scaled.
@@ -43,6 +51,8 @@ impl Losses {
         self.pose += factor * other.pose;
         self.heatmaps += factor * other.heatmaps;
         self.cosine += factor * other.cosine;
+        self.ends += factor * other.ends;
+        self.lengths += factor * other.lengths;
     }
 }
 
@@ -115,7 +125,7 @@ pub fn cosine_loss(points: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
     weight * sum / images
 }
 
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     #[allow(clippy::cast_possible_truncation, reason = "gradients are f32")]
     let narrow = value as f32;
     narrow

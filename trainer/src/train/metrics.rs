@@ -55,10 +55,11 @@ fn start(stage: usize, step: u64) -> String {
 }
 
 fn append_losses(line: &mut String, losses: &Losses) {
-    let Losses { mask, pose, heatmaps, cosine } = losses;
+    let Losses { mask, pose, heatmaps, cosine, ends, lengths } = losses;
     let _ = write!(
         line,
-        ",\"loss\":{:.6},\"mask\":{mask:.6},\"pose\":{pose:.6},\"heatmaps\":{heatmaps:.6},\"cosine\":{cosine:.6}",
+        ",\"loss\":{:.6},\"mask\":{mask:.6},\"pose\":{pose:.6},\"heatmaps\":{heatmaps:.6},\"cosine\":{cosine:.6},\
+         \"ends\":{ends:.6},\"lengths\":{lengths:.6}",
         losses.sum()
     );
 }

@@ -4,6 +4,7 @@
 mod batch;
 mod checkpoint;
 mod configuration;
+mod keypoint_loss;
 mod lesions;
 mod loader;
 mod losses;
@@ -17,6 +18,7 @@ mod validation;
 pub use batch::{Batch, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use configuration::{Configuration, ConfigurationError, Stage, StageConfiguration};
+pub use keypoint_loss::{KeypointLoss, keypoint_loss};
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, cosine_loss, mean_squared_error, pose_loss};
 pub use run::{Outcome, Run, RunError};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use recist::image::PATCH_SIZE;
 
+use super::checkpoint::cascade_of;
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
@@ -18,7 +19,7 @@ use crate::network::{Localization, Network};
 use crate::weights::Weights;
 
 /// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
-/// `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
+/// `start.safetensors` where it starts from weights of another run, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
@@ -58,19 +59,22 @@ pub struct RunError(String);
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
+const START: &str = "start.safetensors";
 const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
 
 impl Run {
-    /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
+    /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds. A new run
+    /// begins with the weights in the file `start`, as a finished run writes them, or with fresh ones.
     ///
     /// # Errors
-    /// If the folder holds a run and `resume` is not set, the run was started with another configuration or
+    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is given, the run was started with another configuration or
     /// other data, the packs have no lesion to train on, or a file cannot be written.
     pub fn open(
         folder: &Path,
         configuration: Configuration,
         packs: Vec<Pack>,
+        start: Option<&Path>,
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
@@ -90,7 +94,14 @@ impl Run {
         if exists && !resume {
             return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
         }
+        if exists && start.is_some() {
+            return Err(RunError(format!("{} holds a run: it has its first weights", folder.display())));
+        }
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
+        if let Some(start) = start {
+            let weights = fs::read(start).map_err(|error| named(start, &error))?;
+            crate::replace(&folder.join(START), &weights)?;
+        }
         for (name, text) in files {
             let path = folder.join(name);
             if exists {
@@ -230,10 +241,17 @@ impl Run {
     fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
         let seed = self.configuration.seed;
         let [localization, hourglass] = self.graphs()?;
-        let weights = [Localization::initialise(&localization, seed), Weights::initialise(&hourglass, seed)];
-        let cascade = Cascade {
-            localization: Module::new(localization, &weights[0], device)?,
-            hourglass: Module::new(hourglass, &weights[1], device)?,
+        let start = self.folder.join(START);
+        let cascade = if start.exists() {
+            let weights = Weights::read(&start).map_err(|error| named(&start, &error))?;
+            cascade_of(weights, [localization, hourglass], device).map_err(|error| named(&start, &error))?
+        } else {
+            let weights =
+                [Localization::initialise(&localization, seed), Weights::initialise(&hourglass, seed)];
+            Cascade {
+                localization: Module::new(localization, &weights[0], device)?,
+                hourglass: Module::new(hourglass, &weights[1], device)?,
+            }
         };
         Ok(Trainer::new(cascade, self.configuration.method))
     }

@@ -3,7 +3,10 @@ use recist::geometry::Theta;
 use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
-use super::{Batch, LossWeights, Losses, Stage, cosine_loss, mean_squared_error, pose_loss};
+use super::{
+    Batch, KeypointLoss, LossWeights, Losses, Stage, cosine_loss, keypoint_loss, mean_squared_error,
+    pose_loss,
+};
 use crate::autodiff::{
     Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
     clip_gradients, download, put_on, seed, shape_of, soft_argmax, take_off, upload,
@@ -174,7 +177,7 @@ fn localization_losses(
     gradients(&mask_gradient, &theta_gradient);
 }
 
-/// `L_HM` over all stacks, and `L_cos` of the last.
+/// `L_HM` over all stacks; `L_cos` and the loss of the endpoints of the last.
 fn hourglass_losses<D: Device<f32>>(
     losses: &mut Losses,
     stacks: &[FeatureMap<f32, D>],
@@ -191,10 +194,16 @@ fn hourglass_losses<D: Device<f32>>(
         losses.cosine = cosine_loss(&found, weights.cosine, &mut gradient);
         seed(&mut recording, &points, &gradient);
     }
-    for heatmaps in stacks {
+    for (number, heatmaps) in stacks.iter().enumerate() {
         let found = download(heatmaps);
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
+        let keypoints = KeypointLoss { ends: weights.ends, lengths: weights.lengths };
+        if number + 1 == stacks.len() && keypoints.ends + keypoints.lengths > 0.0 {
+            let size = heatmap_size(heatmaps);
+            let loss = keypoint_loss(&found, expected, size, keypoints, &mut gradient);
+            (losses.ends, losses.lengths) = (loss.ends, loss.lengths);
+        }
         seed(&mut recording, heatmaps, &gradient);
     }
     Ok(recording)

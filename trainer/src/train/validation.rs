@@ -66,7 +66,7 @@ pub(super) fn measured<D: Device<f32>>(
 ) -> Option<Measurement> {
     let area = drawn_box(lesion, [2.0, 2.5])?;
     let mut samples = Vec::new();
-    pixels.read(&mut samples);
+    pixels.read(&mut samples).ok()?;
     let slice = pixels.slice(lesion, &samples).ok()?;
     measure(&slice, area, networks, workspace, |_| {}).ok()
 }

@@ -10,7 +10,7 @@ use memmap2::Mmap;
 use recist::image::{CtSlice, Samples, SliceError};
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at};
+use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
 use crate::data::Lesion;
 
 /// A pack, mapped into memory and checked.
@@ -25,7 +25,9 @@ pub struct Pack {
 /// One lesion's patch.
 #[derive(Clone, Copy, Debug)]
 pub struct Pixels<'a> {
-    bytes: &'a [u8],
+    name: &'a str,
+    patch: &'a [u8],
+    outlines: &'a [u8],
     /// Rows and columns.
     pub side: usize,
     /// How a sample is stored.
@@ -116,23 +118,40 @@ impl Pack {
         (&entry.lesion, self.pixels(entry))
     }
 
-    fn pixels(&self, entry: &Entry) -> Pixels<'_> {
-        let bytes = entry.side * entry.side * entry.depth.bytes();
-        Pixels { bytes: &self.map[entry.offset..entry.offset + bytes], side: entry.side, depth: entry.depth }
+    fn pixels<'a>(&'a self, entry: &'a Entry) -> Pixels<'a> {
+        let (patch, outlines) = self.map[entry.offset..].split_at(entry.bytes[0]);
+        let outlines = &outlines[..entry.bytes[1]];
+        Pixels { name: &entry.lesion.name, patch, outlines, side: entry.side, depth: entry.depth }
     }
 }
 
 impl Pixels<'_> {
     /// Puts the samples, row by row, into `target`: grey values, or Hounsfield units.
-    pub fn read(self, target: &mut Vec<f32>) {
-        target.clear();
-        match self.depth {
-            Depth::U8 => target.extend(self.bytes.iter().map(|&v| f32::from(v))),
-            Depth::I16 => {
-                let samples = self.bytes.chunks_exact(2);
-                target.extend(samples.map(|v| f32::from(i16::from_le_bytes([v[0], v[1]]))));
-            }
-        }
+    ///
+    /// # Errors
+    /// If the packed bytes are no such picture.
+    pub fn read(self, target: &mut Vec<f32>) -> Result<(), PackError> {
+        self.decode(self.patch, self.depth, target)
+    }
+
+    /// Whether readers outlined the lesion.
+    #[must_use]
+    pub fn has_outlines(self) -> bool {
+        !self.outlines.is_empty()
+    }
+
+    /// Puts the readers' outlines into `target`, row by row: bit i of a value is set inside the outline of the
+    /// lesion's reader i.
+    ///
+    /// # Errors
+    /// If there are none, or the packed bytes are no such picture.
+    pub fn read_outlines(self, target: &mut Vec<f32>) -> Result<(), PackError> {
+        self.decode(self.outlines, Depth::U8, target)
+    }
+
+    fn decode(self, bytes: &[u8], depth: Depth, target: &mut Vec<f32>) -> Result<(), PackError> {
+        picture::decode(bytes, self.side, depth, target)
+            .map_err(|reason| PackError::Patch(self.name.to_owned(), reason))
     }
 
     /// Lends the patch, as [`Pixels::read`] put it into `samples`, as the runtime takes a slice.
@@ -148,8 +167,7 @@ fn check(entry: &Entry, end: usize) -> Result<(), String> {
     if !(4..=8192).contains(&entry.side) {
         return Err(format!("a patch of {} pixels a side", entry.side));
     }
-    let bytes = entry.side * entry.side * entry.depth.bytes();
-    if entry.offset < HEADER_BYTES || entry.offset.checked_add(bytes).is_none_or(|last| last > end) {
+    if entry.offset < HEADER_BYTES || entry.end().is_none_or(|last| last > end) {
         return Err(format!("its patch at byte {} lies outside the file", entry.offset));
     }
     if entry.lesion.readers.is_empty() {

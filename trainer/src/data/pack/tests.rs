@@ -25,7 +25,7 @@ fn patches() -> [(Lesion, Vec<f32>); 2] {
 fn write(path: &Path) {
     let mut writer = PackWriter::open(path, "test").unwrap();
     for (lesion, samples) in patches() {
-        writer.append(lesion, 8, &samples).unwrap();
+        writer.append(lesion, 8, &samples, None).unwrap();
     }
     writer.finish().unwrap();
 }
@@ -39,11 +39,30 @@ fn what_was_packed_is_read_again() {
     assert_eq!(pack.len(), 2);
     let mut samples = Vec::new();
     for ((lesion, pixels), (expected, values)) in pack.iter().zip(patches()) {
-        pixels.read(&mut samples);
+        pixels.read(&mut samples).unwrap();
         assert_eq!((lesion, &samples), (&expected, &values));
     }
     assert_eq!([0, 1].map(|i| pack.get(i).1.depth), [Depth::U8, Depth::I16]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+}
+
+#[test]
+fn outlines_lie_behind_their_patch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    let [(with, samples), (without, _)] = patches();
+    let outlines: Vec<f32> = (0..64).map(|i| f32::from(i % 3 == 0)).collect();
+    writer.append(with, 8, &samples, Some(&outlines)).unwrap();
+    writer.append(without, 8, &samples, None).unwrap();
+    writer.finish().unwrap();
+    let pack = Pack::open(&path).unwrap();
+    let mut read = Vec::new();
+    pack.get(0).1.read_outlines(&mut read).unwrap();
+    assert_eq!(read, outlines);
+    assert!(pack.get(0).1.has_outlines() && !pack.get(1).1.has_outlines());
+    let error = pack.get(1).1.read_outlines(&mut read).unwrap_err().to_string();
+    assert!(error.contains("hu"), "{error}");
 }
 
 #[test]
@@ -54,7 +73,7 @@ fn an_interrupted_pack_is_finished_to_the_same_bytes() {
     for (source, kept) in [("test", 1), ("another source", 0)] {
         let mut writer = PackWriter::open(&resumed, source).unwrap();
         for (lesion, samples) in patches().into_iter().take(1).skip(writer.len()) {
-            writer.append(lesion, 8, &samples).unwrap();
+            writer.append(lesion, 8, &samples, None).unwrap();
         }
         drop(writer);
         // A crash in the middle of the second patch.
@@ -65,7 +84,7 @@ fn an_interrupted_pack_is_finished_to_the_same_bytes() {
         let mut writer = PackWriter::open(&resumed, "test").unwrap();
         assert_eq!(writer.len(), kept, "{source}");
         for (lesion, samples) in patches().into_iter().skip(kept) {
-            writer.append(lesion, 8, &samples).unwrap();
+            writer.append(lesion, 8, &samples, None).unwrap();
         }
         writer.finish().unwrap();
         assert_eq!(std::fs::read(&whole).unwrap(), std::fs::read(&resumed).unwrap());
@@ -86,7 +105,7 @@ fn a_pack_that_is_damaged_of_another_version_or_cut_short_is_refused_by_name() {
     };
     assert_eq!(changed(&|_| ()), Ok(()), "the control");
     assert!(changed(&|bytes| bytes[0] ^= 1).unwrap_err().contains("is not a pack"));
-    assert!(changed(&|bytes| bytes[8] = 2).unwrap_err().contains("version 2"));
+    assert!(changed(&|bytes| bytes[8] = 1).unwrap_err().contains("version 1"));
     for place in (16..good.len()).step_by(7) {
         let error = changed(&|bytes| bytes[place] ^= 4).unwrap_err();
         assert!(error.contains("is damaged") || error.contains("is cut short"), "byte {place}: {error}");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, HEADER_BYTES, PackError, at, header};
+use super::{Depth, Entry, HEADER_BYTES, PackError, at, header, picture};
 use crate::data::Lesion;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
@@ -29,7 +29,7 @@ impl PackWriter {
     pub fn open(path: &Path, source: &str) -> Result<Self, PackError> {
         let (partial, journal_path) = partial_paths(path);
         let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
-        let offset = entries.last().map_or(HEADER_BYTES, |e| e.offset + e.side * e.side * e.depth.bytes());
+        let offset = entries.last().and_then(Entry::end).unwrap_or(HEADER_BYTES);
 
         let mut pixels = OpenOptions::new()
             .create(true)
@@ -76,25 +76,35 @@ impl PackWriter {
     }
 
     /// Appends a lesion with its square patch of samples: bytes where they are grey values from 0 to 255,
-    /// else rounded and limited to 16 bits.
+    /// else rounded and limited to 16 bits; and with the readers' outlines, a bit a reader, where there are any.
     ///
     /// # Errors
     /// If the partial files cannot be written.
     ///
     /// # Panics
-    /// If the samples do not fill a square of `side`.
-    pub fn append(&mut self, lesion: Lesion, side: usize, samples: &[f32]) -> Result<(), PackError> {
+    /// If the samples or the outlines do not fill a square of `side`.
+    pub fn append(
+        &mut self,
+        lesion: Lesion,
+        side: usize,
+        samples: &[f32],
+        outlines: Option<&[f32]>,
+    ) -> Result<(), PackError> {
         assert_eq!(samples.len(), side * side, "the patch is square");
+        assert!(outlines.is_none_or(|o| o.len() == samples.len()), "the outlines cover the patch");
         let is_byte = |&v: &f32| v.fract() == 0.0 && (0.0..=255.0).contains(&v);
         let depth = if samples.iter().all(is_byte) { Depth::U8 } else { Depth::I16 };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, or saturating")]
-        let bytes: Vec<u8> = match depth {
-            Depth::U8 => samples.iter().map(|&v| v as u8).collect(),
-            Depth::I16 => samples.iter().flat_map(|&v| (v.round() as i16).to_le_bytes()).collect(),
+        let coded = |depth, samples: &[f32]| {
+            picture::encode(side, depth, samples).map_err(|error| at(&self.path)(error.into()))
         };
-        self.pixels.write_all(&bytes).map_err(at(&self.path))?;
-        let entry = Entry { lesion, side, depth, offset: self.offset };
-        self.offset += bytes.len();
+        let patch = coded(depth, samples)?;
+        let outlines = outlines.map_or(Ok(Vec::new()), |outlines| coded(Depth::U8, outlines))?;
+        for bytes in [&patch, &outlines] {
+            self.pixels.write_all(bytes).map_err(at(&self.path))?;
+        }
+        let bytes = [patch.len(), outlines.len()];
+        let entry = Entry { lesion, side, depth, offset: self.offset, bytes };
+        self.offset += patch.len() + outlines.len();
         self.list(entry)
     }
 
@@ -156,5 +166,5 @@ fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry
         return None;
     }
     let entries = lines.map_while(|line| serde_json::from_str::<Entry>(&line.ok()?).ok());
-    Some(entries.take_while(|e| e.offset + e.side * e.side * e.depth.bytes() <= bytes).collect())
+    Some(entries.take_while(|e| e.end().is_some_and(|end| end <= bytes)).collect())
 }

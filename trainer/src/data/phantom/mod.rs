@@ -25,17 +25,21 @@ pub struct Phantom {
 }
 
 /// The shortest and the longest axis that is generated, in pixels.
-const LONG_AXIS: [f64; 2] = [8.0, 60.0];
+const LONG_AXIS: [f64; 2] = [8.0, 70.0];
+
+/// The side of the picture, in lengths of the long axis: what a box of 3 times the lesion shows with its margin,
+/// moved by a quarter, but for the corners.
+const SIDE_IN_AXES: f64 = 5.0;
 
 /// The phantom of this number in the sequence of `seed`: with `backgrounds`, a generated lesion in real
-/// soft tissue; without, generated throughout. Long axes from 8 to 60 pixels, logarithmically even.
+/// soft tissue; without, generated throughout. Long axes from 8 to 70 pixels, logarithmically even.
 #[must_use]
 pub fn phantom(seed: u64, index: u64, backgrounds: Option<&Backgrounds>) -> Phantom {
     let mut random = keyed(seed, index, u64::from(backgrounds.is_some()));
     loop {
         let long = (random.random_range(LONG_AXIS[0].ln()..LONG_AXIS[1].ln())).exp();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 240")]
-        let side = (4.6 * long).clamp(64.0, 240.0) as usize;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 350")]
+        let side = (SIDE_IN_AXES * long).max(64.0) as usize;
         let middle = (side - 1) as f64 / 2.0;
         let wander = 0.1 * long;
         let center = Point::new(
@@ -100,7 +104,7 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
     ring.sort_unstable_by(f32::total_cmp);
     let ground = ring.get(ring.len() / 2).copied().unwrap_or(0.0);
 
-    let contrast: f32 = random.random_range(20.0..100.0);
+    let contrast: f32 = random.random_range(12.0..110.0);
     let in_air = ground < -500.0;
     let contrast = match (in_air, random.random_bool(0.5)) {
         (true, _) => -ground - 100.0 + contrast,

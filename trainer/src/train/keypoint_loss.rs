@@ -1,0 +1,170 @@
+use recist::cascade::{Decoding, Neighbourhood, REACH, decode};
+use recist::geometry::Point;
+
+use super::losses::narrow;
+use crate::network::HEATMAPS;
+
+/// How far the endpoints that the runtime would decode are from those that it would decode from the expected
+/// heatmaps, in widths of the canonical patch.
+///
+/// The heatmaps' squared error knows nothing of millimetres. These two are what a reader judges by, and their
+/// absolute values tend to the middle of several readers' opinions where squares tend to the mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeypointLoss {
+    /// The mean distance of the four endpoints. One that is further than the decoding's reach counts as that
+    /// far and has no gradient: no change within the window would bring it there, the heatmaps must.
+    pub ends: f64,
+    /// The mean absolute difference of both axes' lengths.
+    pub lengths: f64,
+}
+
+/// The loss of heatmaps of `size` x `size`, pixel after pixel with the four keypoints together, each part times
+/// its weight; adds the gradient.
+///
+/// # Panics
+/// If the lengths differ or are no whole number of samples.
+pub fn keypoint_loss(
+    found: &[f32],
+    expected: &[f32],
+    size: usize,
+    weights: KeypointLoss,
+    gradient: &mut [f32],
+) -> KeypointLoss {
+    let sample = HEATMAPS * size * size;
+    assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
+    assert_eq!(found.len() % sample, 0, "whole samples");
+    let samples = (found.len() / sample) as f64;
+    let unit = 1.0 / (size as f64 * samples);
+    let mut loss = KeypointLoss { ends: 0.0, lengths: 0.0 };
+    let maps = found.chunks_exact(sample).zip(expected.chunks_exact(sample));
+    for ((found, expected), gradient) in maps.zip(gradient.chunks_exact_mut(sample)) {
+        let found: [Decoded; HEATMAPS] = std::array::from_fn(|i| Decoded::of(found, i, size));
+        let expected: [Point; HEATMAPS] = std::array::from_fn(|i| Decoded::of(expected, i, size).position);
+        let mut moved = [Point::default(); HEATMAPS];
+        for ((found, expected), moved) in found.iter().zip(expected).zip(&mut moved) {
+            let way = found.position - expected;
+            let distance = way.length();
+            loss.ends += distance.min(REACH as f64) / HEATMAPS as f64;
+            if distance > 0.0 && distance < REACH as f64 {
+                *moved = *moved + way * (weights.ends / HEATMAPS as f64 / distance);
+            }
+        }
+        for [start, end] in [[0, 1], [2, 3]] {
+            let axis = found[end].position - found[start].position;
+            let difference = axis.length() - (expected[end] - expected[start]).length();
+            loss.lengths += difference.abs() / 2.0;
+            if axis.length() > 0.0 && difference != 0.0 {
+                let step = axis * (weights.lengths / 2.0 * difference.signum() / axis.length());
+                moved[end] = moved[end] + step;
+                moved[start] = moved[start] - step;
+            }
+        }
+        for (i, (found, moved)) in found.iter().zip(moved).enumerate() {
+            found.add_gradient(moved * unit, &mut gradient[i..], size);
+        }
+    }
+    KeypointLoss { ends: weights.ends * loss.ends * unit, lengths: weights.lengths * loss.lengths * unit }
+}
+
+/// One decoded heatmap and what is needed to go back to its pixels.
+struct Decoded {
+    map: Vec<f32>,
+    position: Point,
+}
+
+impl Decoded {
+    fn of(maps: &[f32], keypoint: usize, size: usize) -> Self {
+        let map: Vec<f32> = maps.iter().skip(keypoint).step_by(HEATMAPS).copied().collect();
+        let position = decode(&map, size, Decoding::SubPixel).position;
+        Self { map, position }
+    }
+
+    /// The position is Σ v p / Σ v over the positive values v at p, so a value moves it by (p - position) / Σ v.
+    fn add_gradient(&self, moved: Point, gradient: &mut [f32], size: usize) {
+        let pixels = || Neighbourhood::of(&self.map, size).pixels();
+        let sum: f64 = pixels().map(|[x, y]| f64::from(self.map[y * size + x].max(0.0))).sum();
+        if sum <= 0.0 {
+            return;
+        }
+        for [x, y] in pixels() {
+            let at = y * size + x;
+            if self.map[at] > 0.0 {
+                let arm = Point::new(x as f64, y as f64) - self.position;
+                gradient[at * HEATMAPS] += narrow(moved.dot(arm) / sum);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::batch::interleave;
+
+    const SIZE: usize = 16;
+
+    fn maps(points: [[f64; 2]; 4]) -> Vec<f32> {
+        let mut maps = Vec::new();
+        for [x, y] in points {
+            for i in 0..SIZE * SIZE {
+                let square = ((i % SIZE) as f64 - x).powi(2) + ((i / SIZE) as f64 - y).powi(2);
+                maps.push(narrow((-square / 2.0).exp()));
+            }
+        }
+        let mut interleaved = Vec::new();
+        interleave(&maps, SIZE, &mut interleaved);
+        interleaved
+    }
+
+    const EXPECTED: [[f64; 2]; 4] = [[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 11.0]];
+    const EVEN: KeypointLoss = KeypointLoss { ends: 1.0, lengths: 1.0 };
+
+    #[test]
+    fn the_loss_has_the_value_computed_by_hand() {
+        let found = maps([[4.0, 8.0], [13.0, 8.0], [8.0, 4.0], [8.0, 11.0]]);
+        let weights = KeypointLoss { ends: 8.0, lengths: 4.0 };
+        let loss = keypoint_loss(&found, &maps(EXPECTED), SIZE, weights, &mut vec![0.0; found.len()]);
+        // Two of four ends are a pixel off, the long axis is a pixel short, the short axis a pixel long.
+        assert!((loss.ends - 8.0 * 0.5 / 16.0).abs() < 1e-3, "{loss:?}");
+        assert!((loss.lengths - 4.0 * 1.0 / 16.0).abs() < 2e-3, "{loss:?}");
+        let none = keypoint_loss(&found, &found, SIZE, weights, &mut vec![0.0; found.len()]);
+        assert_eq!(none, KeypointLoss { ends: 0.0, lengths: 0.0 });
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_central_differences() {
+        let mut found = maps([[4.2, 8.3], [12.6, 7.9], [8.4, 4.7], [7.7, 11.3]]);
+        let expected = maps(EXPECTED);
+        let weights = KeypointLoss { ends: 8.0, lengths: 4.0 };
+        let mut gradient = vec![0.0; found.len()];
+        let _ = keypoint_loss(&found, &expected, SIZE, weights, &mut gradient);
+        let mut seen = 0;
+        let places: Vec<usize> = (0..found.len()).filter(|i| found[*i] > 0.05 && found[*i] < 0.8).collect();
+        for i in places {
+            let mut at = |step: f32| {
+                let kept = found[i];
+                found[i] += step;
+                let loss = keypoint_loss(&found, &expected, SIZE, weights, &mut vec![0.0; gradient.len()]);
+                found[i] = kept;
+                loss.ends + loss.lengths
+            };
+            let slope = (at(0.01) - at(-0.01)) / 0.02;
+            assert!((slope - f64::from(gradient[i])).abs() < 1e-3, "{i}: {slope} {}", gradient[i]);
+            seen += usize::from(slope.abs() > 0.01);
+        }
+        assert!(seen > 20, "the control: {seen} slopes are not zero");
+    }
+
+    #[test]
+    fn an_endpoint_out_of_reach_is_left_to_the_heatmaps() {
+        let found = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 8.0]]);
+        let far = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 14.0]]);
+        let mut gradient = vec![0.0; found.len()];
+        let ends = KeypointLoss { lengths: 0.0, ..EVEN };
+        let loss = keypoint_loss(&found, &far, SIZE, ends, &mut gradient);
+        assert!(
+            (loss.ends - 3.0 / 4.0 / 16.0).abs() < 1e-3 && gradient.iter().all(|g| *g == 0.0),
+            "{loss:?}"
+        );
+    }
+}
