@@ -85,7 +85,7 @@ impl Run for Ablate {
                 let folder = self.out.join(format!("{}-{seed}", variant.word()));
                 let configuration = variant.configuration(&full, self.steps, seed)?;
                 let batch = configuration.batch;
-                let run = train::Run::open(&folder, configuration, open()?, true)?;
+                let run = train::Run::open(&folder, configuration, open()?, None, true)?;
                 if !folder.join("weights.safetensors").exists() {
                     eprintln!("{variant}, seed {seed}");
                     run.train(&autodiff::cpu(), reporter(batch, |line| eprintln!("{line}")))?;
