@@ -39,7 +39,7 @@ impl Default for Augmentation {
     fn default() -> Self {
         Self {
             box_scale: [2.0, 2.5],
-            careless: 0.4,
+            careless: 0.8,
             careless_scale: [1.3, 3.0],
             box_offset: 0.25,
             turn: true,
