@@ -21,7 +21,7 @@ fn pack(folder: &Path, count: u64, readers: u32) -> PathBuf {
         phantom.lesion.readers = (0..readers).map(moved).collect();
         for split in [Split::Train, Split::Val] {
             phantom.lesion.split = split;
-            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples).unwrap();
+            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
         }
     }
     writer.finish().unwrap();

@@ -32,7 +32,7 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
         let mut phantom = phantom(5, index, None);
         for split in [Split::Train, Split::Val] {
             phantom.lesion.split = split;
-            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples).unwrap();
+            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
         }
     }
     writer.finish().unwrap();
