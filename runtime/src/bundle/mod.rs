@@ -339,7 +339,11 @@ mod tests {
     #[test]
     fn a_model_for_another_cascade_is_refused() {
         for (i, value, message) in [
-            (2, "patch 96", "preprocessing differs from this runtime's, which is \"patch 128; "),
+            (
+                2,
+                "patch 96",
+                "preprocessing differs from this runtime's, which is \"patch 128 of 1.25 box sides; ",
+            ),
             (3, "long axis upright", "canonical_layout differs"),
             (4, "6", "heatmaps differs"),
             (5, "large", "heatmap_size is not a number of pixels"),

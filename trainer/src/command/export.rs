@@ -48,7 +48,7 @@ pub(crate) struct Export {
     /// patches of the training split to measure ranges on (256)
     #[argh(option, default = "256")]
     calibration: usize,
-    /// how ranges are chosen: mean-squared-error (default), min-max, or percentile
+    /// how ranges are chosen: percentile (default), min-max, or mean-squared-error
     #[argh(option, default = "Rule::default()", from_str_fn(rule))]
     rule: Rule,
     /// a Python with the packages numpy, onnx and onnxruntime, to check the ONNX files and run them beside the
@@ -64,8 +64,8 @@ fn rule(name: &str) -> Result<Rule, String> {
     match name {
         "mean-squared-error" => Ok(Rule::MeanSquaredError),
         "min-max" => Ok(Rule::MinMax),
-        "percentile" => Ok(Rule::Percentile(1e-4)),
-        other => Err(format!("no rule is called {other:?}: mean-squared-error, min-max, percentile")),
+        "percentile" => Ok(Rule::default()),
+        other => Err(format!("no rule is called {other:?}: percentile, min-max, mean-squared-error")),
     }
 }
 

@@ -1,15 +1,21 @@
 use recist::engine::LARGEST;
 
 /// How an activation's range is chosen from what was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// The smallest and the largest value.
     MinMax,
     /// All but this share of the values at each end.
     Percentile(f64),
     /// The range with the least mean squared error of rounding and clipping.
-    #[default]
     MeanSquaredError,
+}
+
+impl Default for Rule {
+    /// All but 0.01 % at each end: what cost least in millimetres on both versions of `edge`.
+    fn default() -> Self {
+        Self::Percentile(1e-4)
+    }
 }
 
 /// A tensor's scale and the number that stands for 0.

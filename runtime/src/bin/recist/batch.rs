@@ -297,13 +297,13 @@ mod tests {
             assert_eq!(lines.len(), 8);
             assert_eq!(lines[0], RESULTS);
             let want = [
-                "a.png,16.500,26.500,36.500,26.500,26.500,20.500,26.500,32.500,20.000,12.000,10.000,6.000,",
+                "a.png,14.125,26.625,39.125,26.625,26.625,19.125,26.625,34.125,25.000,15.000,12.500,7.500,",
                 "missing.png,,,,,,,,,,,,,,cannot be read: No such file",
                 "a.png,,,,,,,,,,,,,,\"y1 is not a number: \"\"\"\"\"",
                 "a.png,,,,,,,,,,,,,,\"lesion box is reversed: 42,10,10,42 needs",
                 "a.png,,,,,,,,,,,,,,only one of row_spacing_mm and column_spacing_mm is given",
                 "a.png,,,,,,,,,,,,,,\"lesion box 100,100,140,140 has its centre outside the slice of 64 x 64 px\"",
-                "a.png,18.500,26.500,38.500,26.500,28.500,20.500,28.500,32.500,20.000,12.000,,,",
+                "a.png,16.125,26.625,41.125,26.625,28.625,19.125,28.625,34.125,25.000,15.000,,,",
             ];
             for (line, want) in lines[1..].iter().zip(want) {
                 assert!(line.starts_with(want), "{line}\n{want}");
