@@ -12,7 +12,7 @@ mod random;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use recist::bundle::AlignedBytes;
-use recist::engine::{Kernel, Network, Operator, Plan, compile};
+use recist::engine::{Kernel, Network, Plan, compile};
 
 use networks::{Builder, stacked_hourglass};
 use random::Random;
@@ -23,21 +23,6 @@ fn main() {
 
 fn kernels() -> impl Iterator<Item = Kernel> {
     Kernel::ALL.into_iter().filter(|k| k.runs_here())
-}
-
-/// Products of a run, without padding.
-fn multiply_accumulates(network: &Network) -> usize {
-    let of = |operator: &Operator| match operator {
-        Operator::Convolution(c) => {
-            let shape = network.tensors[c.output.0].shape;
-            c.weights.len() * shape.height * shape.width
-        }
-        Operator::MaximumPool { .. }
-        | Operator::AveragePool { .. }
-        | Operator::Add { .. }
-        | Operator::Upsample { .. } => 0,
-    };
-    network.operators.iter().map(of).sum()
 }
 
 /// ResNet-50 with a feature pyramid of 256 channels, a map and a fully connected layer.
@@ -76,7 +61,7 @@ fn run(bencher: Bencher<'_, '_>, network: &Network, kernel: Kernel) {
     let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
     let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    bencher.counter(ItemsCount::new(multiply_accumulates(network))).bench_local(|| {
+    bencher.counter(ItemsCount::new(network.multiply_accumulates())).bench_local(|| {
         plan.run(&mut workspace, &inputs, &mut outputs, kernel).unwrap();
     });
 }

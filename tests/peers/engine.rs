@@ -13,7 +13,7 @@ use std::io::{Write, stdin, stdout};
 use std::time::Instant;
 
 use recist::bundle::AlignedBytes;
-use recist::engine::{Kernel, Network, Operator, Plan, compile};
+use recist::engine::{Kernel, Plan, compile};
 use recist::onnx::lower;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = lower(&std::fs::read(file)?)?;
     let bytes = AlignedBytes::copy_of(&compile(&network)?);
     let plan = Plan::open(bytes.as_slice())?;
-    println!("work {} {}", multiply_accumulates(&network), plan.workspace_bytes());
+    println!("work {} {}", network.multiply_accumulates(), plan.workspace_bytes());
     for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.runs_here()) {
         println!("kernel {kernel} {}", peak::of(kernel));
     }
@@ -63,19 +63,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         stdout().flush()?;
     }
     Ok(())
-}
-
-/// Products of a run, without padding.
-fn multiply_accumulates(network: &Network) -> usize {
-    let of = |operator: &Operator| match operator {
-        Operator::Convolution(c) => {
-            let shape = network.tensors[c.output.0].shape;
-            c.weights.len() * shape.height * shape.width
-        }
-        Operator::MaximumPool { .. }
-        | Operator::AveragePool { .. }
-        | Operator::Add { .. }
-        | Operator::Upsample { .. } => 0,
-    };
-    network.operators.iter().map(of).sum()
 }

@@ -37,6 +37,25 @@ pub struct Network {
     pub outputs: Vec<TensorId>,
 }
 
+impl Network {
+    /// The products of a run, those with a convolution's padding among them and those with a tensor's padding
+    /// channels not.
+    #[must_use]
+    pub fn multiply_accumulates(&self) -> usize {
+        let of = |operator: &Operator| match operator {
+            Operator::Convolution(c) => {
+                let shape = self.tensors[c.output.0].shape;
+                c.weights.len() * shape.height * shape.width
+            }
+            Operator::MaximumPool { .. }
+            | Operator::AveragePool { .. }
+            | Operator::Add { .. }
+            | Operator::Upsample { .. } => 0,
+        };
+        self.operators.iter().map(of).sum()
+    }
+}
+
 /// One operator; the arithmetic is that of [`crate::engine`].
 #[derive(Clone, Debug)]
 pub enum Operator {

@@ -19,7 +19,8 @@ use crate::network::{Localization, Network};
 use crate::weights::Weights;
 
 /// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
-/// `start.safetensors` where it starts from weights of another run, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
+/// `start.safetensors` where it starts from weights of another run, `metrics.jsonl`, `checkpoint.safetensors`,
+/// `pictures/`, and at the end `weights.safetensors`.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
@@ -68,8 +69,8 @@ impl Run {
     /// begins with the weights in the file `start`, as a finished run writes them, or with fresh ones.
     ///
     /// # Errors
-    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is given, the run was started with another configuration or
-    /// other data, the packs have no lesion to train on, or a file cannot be written.
+    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is given, the run was started
+    /// with another configuration or other data, the packs have no lesion to train on, or a file cannot be written.
     pub fn open(
         folder: &Path,
         configuration: Configuration,
