@@ -14,6 +14,9 @@ const WORTH_SPLITTING: usize = 1 << 21;
 /// Parts that a convolution is split into.
 const PARTS: usize = 8;
 
+/// Channels that are pooled at once; every pixel has a multiple of them.
+const BLOCK: usize = 16;
+
 /// Why a plan was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -201,13 +204,16 @@ fn pool_maximum(memory: Memory, step: &StepRecord, input: &TensorRecord, output:
     let origin = input.pixel(-offset(step.padding), -offset(step.padding));
     each_pixel(output, |y, x| {
         let first = origin + y * stride * input.row_bytes() + x * stride * channels;
-        let to = memory.slice_mut(output.at(y, x), channels);
-        to.fill(0);
-        for window in 0..kernel * kernel {
-            let at = first + window / kernel * input.row_bytes() + window % kernel * channels;
-            for (largest, value) in to.iter_mut().zip(memory.slice(at, channels)) {
-                *largest = (*largest).max(*value);
+        for block in (0..channels).step_by(BLOCK) {
+            let mut largest = [0; BLOCK];
+            for row in 0..kernel {
+                for column in 0..kernel {
+                    let at = first + row * input.row_bytes() + column * channels + block;
+                    let values: [u8; BLOCK] = memory.get(at);
+                    largest = core::array::from_fn(|c| largest[c].max(values[c]));
+                }
             }
+            memory.set(output.at(y, x) + block, largest);
         }
     });
 }
@@ -287,6 +293,11 @@ impl TensorRecord {
         let zero = self.zero_point as u8;
         for y in 0..self.height as usize {
             let row = memory.slice_mut(self.at(y, 0), width * channels);
+            if channels == 1 {
+                let values = &values[y * width..][..width];
+                row.iter_mut().zip(values).for_each(|(q, x)| *q = rounding.apply(x * inverse));
+                continue;
+            }
             if self.channels as usize != channels {
                 row.fill(zero);
             }

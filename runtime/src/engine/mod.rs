@@ -16,7 +16,7 @@
 //!
 //! *Requantisation* takes a float32 `r`, the result in units of the output's scale, to
 //! `q = round(min(max(r, low - z), 127 - z)) + z`, where `low` is `z` after a rectified linear unit and 0
-//! else.
+//! else. Scales `m` are at most 1/2 and factors `k` at most 2^20, so that `r` stays within int32.
 //!
 //! - **Quantise** (input): `r = x * (1 / s)`, with the reciprocal rounded once; NaN becomes `low`.
 //! - **Convolution**: `a = bias[c] + sum(w[c,i,y,x] * q[i,y,x])` in int32, wrapping, where the bias holds

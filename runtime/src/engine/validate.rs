@@ -28,8 +28,13 @@ fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(reason) }
 }
 
+/// The greatest scale of a sum of products, and the greatest factor of an addend. A sum is an int32 and an addend
+/// has seven bits, so results stay within int32: rounding need not look for infinities.
+const GREATEST_SCALE: f32 = 0.5;
+const GREATEST_FACTOR: f32 = (1 << 20) as f32;
+
 fn is_factor(value: f32) -> bool {
-    value.is_finite() && value >= 0.0
+    (0.0..=GREATEST_FACTOR).contains(&value)
 }
 
 impl TensorRecord {
@@ -97,12 +102,13 @@ impl StepRecord {
                 && second.channels == output.channels
                 && second.pixel_bytes == output.pixel_bytes;
             require(even && fits, "adds a tensor of another shape")?;
-            require(is_factor(self.second_factor), "has a factor that is not finite")?;
+            require(is_factor(self.second_factor), "has a factor that is not from 0 to 2^20")?;
         }
         match self.kind {
             kind::CONVOLUTION => self.check_convolution(plan, input, output),
             kind::MAXIMUM_POOL => {
                 self.check_window(input, output)?;
+                require(output.pixel_bytes.is_multiple_of(16), "pools pixels of a wrong size")?;
                 require(second.is_none(), "pools two tensors")?;
                 require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
                 require(input.channels == output.channels, "changes the channels")?;
@@ -118,13 +124,13 @@ impl StepRecord {
                 require(self.padding == 0 && self.stride == self.kernel, "averages overlapping blocks")?;
                 require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
                 require(input.channels == output.channels, "changes the channels")?;
-                require(is_factor(self.factor), "has a factor that is not finite")
+                require(is_factor(self.factor), "has a factor that is not from 0 to 2^20")
             }
             kind::ADD => {
                 require(second.is_some(), "adds nothing")?;
                 require(output.pixel_bytes.is_multiple_of(16), "adds pixels of a wrong size")?;
                 require(input.same_plane(output), "adds a tensor of another shape")?;
-                require(is_factor(self.factor), "has a factor that is not finite")
+                require(is_factor(self.factor), "has a factor that is not from 0 to 2^20")
             }
             kind::UPSAMPLE => {
                 require(second.is_none(), "upsamples two tensors")?;
@@ -174,7 +180,10 @@ impl StepRecord {
         }
         let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
         self.bias(plan, channels).ok_or("has biases that are not aligned")?;
-        require(scales.iter().all(|s| is_factor(*s)), "has a scale that is not finite")
+        require(
+            scales.iter().all(|s| (0.0..=GREATEST_SCALE).contains(s)),
+            "has a scale that is not from 0 to 1/2",
+        )
     }
 
     /// Bytes of one row of a kernel over all channels, a multiple of 4.

@@ -1,4 +1,4 @@
-use recist::engine::{Kernel, Network, Plan, compile};
+use recist::engine::{Kernel, Network, Operator, Plan, compile};
 
 use crate::networks::{pyramid, small, stacked_hourglass};
 use crate::{Aligned, Random, reference, share};
@@ -77,12 +77,31 @@ fn every_kernel_computes_the_written_arithmetic_on_whole_networks() {
 }
 
 #[test]
+fn results_far_beyond_the_numbers_saturate_alike_and_scales_that_leave_int32_are_refused() {
+    let (mut random, kernels) = (Random(11), kernels());
+    let mut network = stacked_hourglass(&mut random, 32, 16);
+    let mut set_scales = |to: f32| {
+        for operator in &mut network.operators {
+            if let Operator::Convolution(convolution) = operator {
+                let [input, output] =
+                    [convolution.input, convolution.output].map(|id| network.tensors[id.0].scale);
+                convolution.weight_scales.fill(to * output / input);
+            }
+        }
+        network.clone()
+    };
+    check(&set_scales(0.49), &mut random, &kernels);
+    let error = compile(&set_scales(0.51)).unwrap_err().to_string();
+    assert!(error.contains("has a scale that is not from 0 to 1/2"), "{error}");
+}
+
+#[test]
 fn a_changed_weight_changes_the_bits() {
     let mut random = Random(3);
     let mut network = stacked_hourglass(&mut random, 32, 32);
     let inputs = inputs(&network, &mut random);
     let want = reference::run(&network, &inputs);
-    let Some(recist::engine::Operator::Convolution(first)) = network.operators.first_mut() else { panic!() };
+    let Some(Operator::Convolution(first)) = network.operators.first_mut() else { panic!() };
     first.weights[24] = first.weights[24].wrapping_add(64);
     let plan = Aligned::new(&compile(&network).unwrap());
     assert_ne!(run(&Plan::open(plan.bytes()).unwrap(), &inputs, Kernel::Scalar, 1), want);

@@ -25,19 +25,13 @@ impl Kernel {
         match self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: Plan::run refuses kernels that do not run here.
-            Self::Avx512Vnni => unsafe { avx512(memory, job) },
+            Self::Avx512Vnni => unsafe { super::avx512::add(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::AvxVnni | Self::Avx2 => unsafe { avx2(memory, job) },
             _ => plain(memory, job),
         }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn avx512(memory: Memory<'_>, job: &Addition) {
-    plain(memory, job);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -82,16 +82,16 @@ macro_rules! kernel {
                             let factor = _mm256_set1_ps(residue.factor);
                             result = _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(value), factor));
                         }
-                        let result = _mm256_max_ps(result, _mm256_set1_ps(job.rounding.low));
-                        let result = _mm256_min_ps(result, _mm256_set1_ps(job.rounding.high));
-                        let zero = _mm256_set1_epi32(job.rounding.zero);
-                        *sum = _mm256_add_epi32(_mm256_cvtps_epi32(result), zero);
+                        *sum = _mm256_cvtps_epi32(result);
                     }
-                    // Packing works within halves of 128 bits: the permutation puts the channels in order.
+                    // Packing saturates: what does not fit a byte is beyond the limits. It works within halves of
+                    // 128 bits: the permutation puts the channels in order.
                     let words = _mm256_packs_epi32(sums[I][0], sums[I][1]);
                     let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
                     let bytes =
-                        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                    let bytes = _mm_adds_epi8(bytes, _mm_set1_epi8(job.rounding.zero_point()));
+                    let bytes = _mm_max_epi8(bytes, _mm_set1_epi8(job.rounding.lowest()));
                     _mm_storeu_si128(memory.pointer(places[I][1] + channel, 16).cast(), bytes);
                 });
             }

@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
-use super::{Convolve, Memory};
+use super::{Addition, Convolve, Memory, Residue};
 
 /// # Safety
 /// The processor has AVX-512 F, BW, VL and VNNI, and the job is a step of a validated plan in `memory`.
@@ -105,7 +105,6 @@ unsafe fn tile<const P: usize, const B: usize>(
                 *input = input.wrapping_add(job.kernel_row);
             }
         }
-        let high = _mm512_set1_ps(job.rounding.high);
         let mut scale = [_mm512_setzero_ps(); B];
         unrolled!(N < B, { scale[N] = _mm512_loadu_ps(scales.as_ptr().add(16 * N)) });
         unrolled!(I < P, {
@@ -118,12 +117,9 @@ unsafe fn tile<const P: usize, const B: usize>(
             unrolled!(N < B, {
                 let mut result = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[I][N]), scale[N]);
                 if let Some((residue, at)) = residual {
-                    let q = _mm512_cvtepu8_epi32(_mm_loadu_si128(at.add(16 * N).cast()));
-                    let value = _mm512_cvtepi32_ps(_mm512_sub_epi32(q, _mm512_set1_epi32(residue.zero)));
-                    result = _mm512_add_ps(result, _mm512_mul_ps(value, _mm512_set1_ps(residue.factor)));
+                    result = _mm512_add_ps(result, values(residue, at.add(16 * N)));
                 }
-                // NaN stays NaN here, and becomes the least integer.
-                sums[I][N] = _mm512_cvtps_epi32(_mm512_min_ps(high, result));
+                sums[I][N] = _mm512_cvtps_epi32(result);
             });
         });
         let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
@@ -148,6 +144,20 @@ unsafe fn tile<const P: usize, const B: usize>(
     P
 }
 
+/// What 16 bytes of an addend stand for, in units of the output's scale.
+///
+/// # Safety
+/// The bytes may be read.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn values(residue: Residue, at: *const u8) -> __m512 {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { _mm_loadu_si128(at.cast()) };
+    // The difference of two seven-bit numbers fits a byte.
+    let differences = _mm512_cvtepi8_epi32(_mm_sub_epi8(bytes, _mm_set1_epi8(residue.zero_point())));
+    _mm512_mul_ps(_mm512_cvtepi32_ps(differences), _mm512_set1_ps(residue.factor))
+}
+
 /// All of a vector's four-byte lanes, for a mask.
 const WHOLE: u16 = u16::MAX;
 /// The sixteen-byte lanes of a vector.
@@ -162,4 +172,29 @@ fn packed([a, b, c, d]: [__m512i; 4], [zero_point, lowest]: [__m512i; 2]) -> __m
     let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     let bytes = _mm512_permutexvar_epi32(order, words);
     _mm512_max_epi8(_mm512_adds_epi8(bytes, zero_point), lowest)
+}
+
+/// # Safety
+/// The processor has AVX-512 F, BW, VL and VNNI, and the job is a step of a validated plan in `memory`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn add(memory: Memory<'_>, job: &Addition) {
+    let [first, second] = job.addends;
+    let zero_point = _mm_set1_epi8(job.rounding.zero_point());
+    let lowest = _mm_set1_epi8(job.rounding.lowest());
+    for y in 0..job.height {
+        for x in 0..job.width {
+            let a = memory.pointer(first.pixel(y, x), job.channels);
+            let b = memory.pointer(second.pixel(y, x), job.channels);
+            let to = memory.pointer(job.output + y * job.output_row + x * job.channels, job.channels);
+            for channel in (0..job.channels).step_by(16) {
+                // SAFETY: 16 channels of the pixels taken above, of which every tensor has a multiple of 16.
+                unsafe {
+                    let sum = _mm512_add_ps(values(first, a.add(channel)), values(second, b.add(channel)));
+                    let bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(sum));
+                    let bytes = _mm_max_epi8(_mm_adds_epi8(bytes, zero_point), lowest);
+                    _mm_storeu_si128(to.add(channel).cast(), bytes);
+                }
+            }
+        }
+    }
 }

@@ -195,6 +195,12 @@ impl Residue {
         self.origin + (y >> self.shift) * self.row + (x >> self.shift) * self.pixel
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[allow(clippy::cast_possible_truncation, reason = "a zero point is at most 127")]
+    const fn zero_point(&self) -> i8 {
+        self.zero as i8
+    }
+
     #[inline(always)]
     pub(super) fn value(&self, q: u8) -> f32 {
         (i32::from(q) - self.zero) as f32 * self.factor
@@ -215,14 +221,14 @@ impl Rounding {
         Self { low: low as f32, high: (127 - zero) as f32, zero }
     }
 
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[allow(clippy::cast_possible_truncation, reason = "a zero point is at most 127")]
     const fn zero_point(self) -> i8 {
         self.zero as i8
     }
 
     /// The lowest number: 0, or the zero point.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[allow(clippy::cast_possible_truncation, reason = "from 0 to 127")]
     const fn lowest(self) -> i8 {
         (self.low as i32 + self.zero) as i8

@@ -75,14 +75,14 @@ macro_rules! kernel {
                             let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
                             result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
                         }
-                        // The number of two, as on other processors, where one is NaN.
-                        let result = vmaxnmq_f32(result, vdupq_n_f32(job.rounding.low));
-                        let result = vminq_f32(result, vdupq_n_f32(job.rounding.high));
-                        vaddq_s32(vcvtnq_s32_f32(result), vdupq_n_s32(job.rounding.zero))
+                        vcvtnq_s32_f32(result)
                     });
-                    let low = vcombine_s16(vmovn_s32(quarters[0]), vmovn_s32(quarters[1]));
-                    let high = vcombine_s16(vmovn_s32(quarters[2]), vmovn_s32(quarters[3]));
-                    let bytes = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
+                    // Narrowing saturates: what does not fit a byte is beyond the limits.
+                    let low = vcombine_s16(vqmovn_s32(quarters[0]), vqmovn_s32(quarters[1]));
+                    let high = vcombine_s16(vqmovn_s32(quarters[2]), vqmovn_s32(quarters[3]));
+                    let bytes = vcombine_s8(vqmovn_s16(low), vqmovn_s16(high));
+                    let bytes = vqaddq_s8(bytes, vdupq_n_s8(job.rounding.zero_point()));
+                    let bytes = vreinterpretq_u8_s8(vmaxq_s8(bytes, vdupq_n_s8(job.rounding.lowest())));
                     vst1q_u8(memory.pointer(places[I][1] + channel, 16), bytes);
                 });
             }
