@@ -24,31 +24,13 @@ import numpy as np
 import onnxruntime
 import openvino
 import tract
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from onnxruntime_int8 import onnxruntime_session, quantised
 
 ROUNDS = 15
 # A turn of one engine: as many runs as fit, at least two.
 TURN_SECONDS = 0.12
 PEERS = ["onnxruntime-float32", "onnxruntime-int8", "openvino-float32", "openvino-int8", "tract-float32"]
-
-
-class Patches(CalibrationDataReader):
-    def __init__(self, name, count):
-        random = np.random.default_rng(1)
-        self.patches = iter([{name: random.random((1, 1, 128, 128), "f4")} for _ in range(count)])
-
-    def get_next(self):
-        return next(self.patches, None)
-
-
-def onnxruntime_session(path, level=onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.graph_optimization_level = level
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda patch: session.run(None, {name: patch})
 
 
 def openvino_model(path):
@@ -114,18 +96,8 @@ def distances(engine, kernel, path, patch):
 
 
 def compare(program, folder, name):
-    floats, integers, eight_bits = (folder / f"{name}{form}.onnx" for form in ("", ".int8", ".uint8"))
-    prepared = folder / f"{name}.prepared.onnx"
-    quant_pre_process(floats, prepared, skip_symbolic_shape=True)
-    quantize_static(
-        prepared,
-        eight_bits,
-        Patches(onnxruntime.InferenceSession(floats).get_inputs()[0].name, 8),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
+    floats, integers = (folder / f"{name}{form}.onnx" for form in ("", ".int8"))
+    eight_bits = quantised(floats, folder)
     peers = [
         onnxruntime_session(floats),
         onnxruntime_session(eight_bits),
