@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn outputs_have_the_shapes_that_the_cascade_expects() {
-        for (name, heatmap) in [("paper", 64), ("edge", 32)] {
+        for (name, heatmap) in [("paper", 32), ("edge", 32)] {
             let network = Network::open(name).unwrap();
             let localization = network.localization.graph(PATCH_SIZE).unwrap();
             let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
