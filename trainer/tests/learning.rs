@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use recist::image::PATCH_SIZE;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, PackWriter, Split, phantom};
-use recist_trainer::train::{Configuration, Outcome, Run, Stage};
+use recist_trainer::network::{Localization, Network, TRUNK};
+use recist_trainer::train::{Configuration, Outcome, Run, Stage, Start};
+use recist_trainer::weights::Weights;
 
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
 
@@ -47,7 +50,7 @@ fn a_tiny_network_learns_phantoms() {
     let rest = "epoch = 100\ncheckpoint = 1000\npose_noise = [0.03, 0.2, 0.06]\n\
                 augmentation = { box_scale = [2.0, 2.5], careless = 0.0, turn = false, noise = 0.01, blur = [0.0, 0.0] }";
     let configuration = Configuration::from_toml(&configuration(12, &stages, rest)).unwrap();
-    let run = Run::open(&folder.path().join("run"), configuration, packs, None, false).unwrap();
+    let run = Run::open(&folder.path().join("run"), configuration, packs, Start::Fresh, false).unwrap();
     let mut validations: Vec<(Stage, f64, Option<f64>)> = Vec::new();
     run.train(&autodiff::cpu(), |outcome| {
         if let Outcome::Validation { stage, validation, .. } = outcome {
@@ -63,6 +66,35 @@ fn a_tiny_network_learns_phantoms() {
     }
     let last = validations.last().unwrap();
     assert!(last.2.is_some_and(|millimetres| millimetres < 2.0), "{last:?}");
+}
+
+#[test]
+fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str, resnet: &Path| {
+        let packs = vec![Pack::open(&folder.path().join("phantoms.pack")).unwrap()];
+        let configuration =
+            Configuration::from_toml(&configuration(4, &[("stn", 9)], "epoch = 1\ncheckpoint = 1"));
+        Run::open(&folder.path().join(name), configuration.unwrap(), packs, Start::ResNet(resnet), false)
+    };
+    pack(folder.path(), 4);
+    let graph = Network::open(NETWORK).unwrap().localization.graph(PATCH_SIZE).unwrap();
+    let mut resnet = Localization::initialise(&graph, 9).take(&format!("{TRUNK}."));
+    let file = folder.path().join("resnet.safetensors");
+    resnet.write(&file).unwrap();
+    let started = |name: &str| Weights::read(&folder.path().join(name).join("start.safetensors")).unwrap();
+    open("run", &file).unwrap();
+    let trunk = started("run").take(&format!("localization.{TRUNK}."));
+    assert!(trunk.iter().eq(resnet.iter()), "the trunk is the file's");
+    let rest = Localization::initialise(&graph, 0);
+    let head = rest.iter().find(|(name, _)| !name.starts_with(TRUNK)).unwrap();
+    assert_eq!(started("run").get(&format!("localization.{}", head.0)), Some(head.1), "the rest is fresh");
+
+    let shape = resnet.get("bn1.weight").unwrap().shape().to_vec();
+    resnet.remove("bn1.weight", &shape).unwrap();
+    resnet.write(&file).unwrap();
+    let error = open("other", &file).unwrap_err().to_string();
+    assert!(error.contains("resnet.safetensors") && error.contains("bn1.weight"), "{error}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use recist_trainer::export::{CalibrationPatches, TrainedModel, quantise};
 use recist_trainer::graph::Summary;
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
-use recist_trainer::train::{self, Configuration};
+use recist_trainer::train::{self, Configuration, Start};
 use serde::Serialize;
 
 use super::Run;
@@ -87,7 +87,7 @@ impl Run for Ablate {
                 let folder = self.out.join(format!("{}-{seed}", variant.word()));
                 let configuration = variant.configuration(&full, self.steps, seed)?;
                 let batch = configuration.batch;
-                let run = train::Run::open(&folder, configuration, open()?, None, true)?;
+                let run = train::Run::open(&folder, configuration, open()?, Start::Fresh, true)?;
                 if !folder.join("weights.safetensors").exists() {
                     eprintln!("{variant}, seed {seed}");
                     run.train(&autodiff::cpu(), reporter(batch, |line| eprintln!("{line}")))?;

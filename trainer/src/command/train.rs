@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use indicatif::{ProgressBar, ProgressStyle};
 use recist_trainer::autodiff::Device;
 use recist_trainer::data::Pack;
-use recist_trainer::train::{self, Configuration, Outcome};
+use recist_trainer::train::{self, Configuration, Outcome, Start};
 
 use super::Run;
 use super::device::{Job, run_on};
@@ -25,6 +25,10 @@ pub(crate) struct Train {
     /// weights to start from instead of fresh ones: the weights.safetensors of another run
     #[argh(option)]
     from: Option<PathBuf>,
+    /// weights for the trunk of the localization network, which must be a ResNet-50 (as in paper): a safetensors
+    /// file in torchvision's names
+    #[argh(option)]
+    resnet50: Option<PathBuf>,
     /// cpu (default) or cuda
     #[argh(option, default = "String::from(\"cpu\")")]
     device: String,
@@ -41,7 +45,15 @@ impl Run for Train {
         let configuration = Configuration::open(&self.config)?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
         let batch = configuration.batch;
-        let run = train::Run::open(&self.out, configuration, packs, self.from.as_deref(), self.resume)?;
+        let start = match (&self.from, &self.resnet50) {
+            (None, None) => Start::Fresh,
+            (Some(weights), None) => Start::Weights(weights),
+            (None, Some(resnet)) => Start::ResNet(resnet),
+            (Some(_), Some(_)) => {
+                return Err("--from has a trunk: --resnet50 goes with fresh weights only".into());
+            }
+        };
+        let run = train::Run::open(&self.out, configuration, packs, start, self.resume)?;
         run_on(&self.device, self.tf32, Training { run, batch })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }

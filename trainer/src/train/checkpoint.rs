@@ -28,7 +28,8 @@ pub enum CheckpointError {
     Progress(f32),
 }
 
-const PARTS: [&str; 2] = ["localization.", "hourglass."];
+/// The scopes of the two networks' weights.
+pub(super) const PARTS: [&str; 2] = ["localization.", "hourglass."];
 
 /// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers.
 const PROGRESS: &str = "progress";

@@ -21,7 +21,7 @@ pub use configuration::{Configuration, ConfigurationError, Stage, StageConfigura
 pub use keypoint_loss::{KeypointLoss, keypoint_loss};
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, cosine_loss, mean_squared_error, pose_loss};
-pub use run::{Outcome, Run, RunError};
+pub use run::{Outcome, Run, RunError, Start};
 pub use schedule::{Progress, Schedule};
 pub use step::Trainer;
 pub use validation::{Validation, validate};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use recist::image::PATCH_SIZE;
 
-use super::checkpoint::cascade_of;
+use super::checkpoint::{PARTS, cascade_of};
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
@@ -12,10 +12,10 @@ use super::{
     Batch, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration, Trainer,
     Validation, prepare, validate,
 };
-use crate::autodiff::{Cascade, Device, Error, Module};
+use crate::autodiff::{Device, Error};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
-use crate::network::{Localization, Network};
+use crate::network::{Localization, Network, TRUNK};
 use crate::weights::Weights;
 
 /// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
@@ -27,6 +27,18 @@ pub struct Run {
     configuration: Configuration,
     network: Network,
     packs: Vec<Pack>,
+}
+
+/// The weights that a new run begins with.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Random ones, which follow from the seed.
+    Fresh,
+    /// Those that another run wrote at its end.
+    Weights(&'a Path),
+    /// Fresh ones, but for the trunk of the localization network: a ResNet in torchvision's names
+    /// ([`Weights::load_resnet`]).
+    ResNet(&'a Path),
 }
 
 /// What happened in a run.
@@ -65,17 +77,17 @@ const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
 
 impl Run {
-    /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds. A new run
-    /// begins with the weights in the file `start`, as a finished run writes them, or with fresh ones.
+    /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
     ///
     /// # Errors
-    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is given, the run was started
-    /// with another configuration or other data, the packs have no lesion to train on, or a file cannot be written.
+    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is not [`Start::Fresh`], the run
+    /// was started with another configuration or other data, the packs have no lesion to train on, the weights to
+    /// start with do not fit the networks, or a file cannot be read or written.
     pub fn open(
         folder: &Path,
         configuration: Configuration,
         packs: Vec<Pack>,
-        start: Option<&Path>,
+        start: Start<'_>,
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
@@ -95,13 +107,16 @@ impl Run {
         if exists && !resume {
             return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
         }
-        if exists && start.is_some() {
+        if exists && !matches!(start, Start::Fresh) {
             return Err(RunError(format!("{} holds a run: it has its first weights", folder.display())));
         }
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
-        if let Some(start) = start {
-            let weights = fs::read(start).map_err(|error| named(start, &error))?;
-            crate::replace(&folder.join(START), &weights)?;
+        if !matches!(start, Start::Fresh) {
+            let path = folder.join(START);
+            start
+                .weights(&network, configuration.seed)?
+                .write(&path)
+                .map_err(|error| named(&path, &error))?;
         }
         for (name, text) in files {
             let path = folder.join(name);
@@ -156,7 +171,7 @@ impl Run {
             let checkpoint =
                 Checkpoint::read(&checkpoint_path).map_err(|error| named(&checkpoint_path, &error))?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
-            (stage, progress, checkpoint.trainer(self.graphs()?, self.configuration.method, device)?)
+            (stage, progress, checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device)?)
         } else {
             (0, Progress::default(), self.fresh(device)?)
         };
@@ -235,27 +250,37 @@ impl Run {
         })
     }
 
-    fn graphs(&self) -> Result<[Graph; 2], RunError> {
-        Ok([self.network.localization.graph(PATCH_SIZE)?, self.network.hourglass.graph(PATCH_SIZE)?])
-    }
-
     fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
-        let seed = self.configuration.seed;
-        let [localization, hourglass] = self.graphs()?;
-        let start = self.folder.join(START);
-        let cascade = if start.exists() {
-            let weights = Weights::read(&start).map_err(|error| named(&start, &error))?;
-            cascade_of(weights, [localization, hourglass], device).map_err(|error| named(&start, &error))?
-        } else {
-            let weights =
-                [Localization::initialise(&localization, seed), Weights::initialise(&hourglass, seed)];
-            Cascade {
-                localization: Module::new(localization, &weights[0], device)?,
-                hourglass: Module::new(hourglass, &weights[1], device)?,
-            }
-        };
+        let path = self.folder.join(START);
+        let start = if path.exists() { Start::Weights(&path) } else { Start::Fresh };
+        let weights = start.weights(&self.network, self.configuration.seed)?;
+        let cascade =
+            cascade_of(weights, graphs(&self.network)?, device).map_err(|error| named(&path, &error))?;
         Ok(Trainer::new(cascade, self.configuration.method))
     }
+}
+
+impl Start<'_> {
+    /// The weights, named as a checkpoint names them.
+    fn weights(self, network: &Network, seed: u64) -> Result<Weights, RunError> {
+        let read = |path| Weights::read(path).map_err(|error| named(path, &error));
+        if let Self::Weights(path) = self {
+            return read(path);
+        }
+        let [localization, hourglass] = graphs(network)?;
+        let mut localization = Localization::initialise(&localization, seed);
+        if let Self::ResNet(path) = self {
+            localization.load_resnet(TRUNK, read(path)?).map_err(|error| named(path, &error))?;
+        }
+        let mut weights = Weights::default();
+        weights.extend(PARTS[0], localization);
+        weights.extend(PARTS[1], Weights::initialise(&hourglass, seed));
+        Ok(weights)
+    }
+}
+
+fn graphs(network: &Network) -> Result<[Graph; 2], RunError> {
+    Ok([network.localization.graph(PATCH_SIZE)?, network.hourglass.graph(PATCH_SIZE)?])
 }
 
 /// That the batch does not fit into the device, and how much of it does, found by trying.
