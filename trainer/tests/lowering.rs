@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prost::Message;
 use recist::bundle::{AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts, write};
 use recist::cascade::{Cascade, EngineNetworks, Networks, Plans, Stage, Workspace};
-use recist::engine::{Kernel, Plan, compile};
+use recist::engine::{Kernel, Operator, Plan, compile};
 use recist::image::PATCH_PIXELS;
 use recist::onnx::{TractModels, lower};
 use recist_trainer::data::{Augmentation, Depth, augment, keyed, phantom};
@@ -97,6 +97,30 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
         plan.run(&mut workspace, &[patch], &mut [&mut alone], Kernel::Scalar).unwrap();
         integers.find_keypoints(patch, &mut through_tract).unwrap();
         assert_eq!(alone, through_tract);
+    }
+}
+
+#[test]
+fn a_channel_without_weights_keeps_its_bias() {
+    let [localization, _] = networks();
+    let patches = patches(2);
+    let name = localization.weights.iter().find(|(name, _)| name.ends_with(".bias")).unwrap().0.to_owned();
+    let mut silenced = localization.clone();
+    let (weight, bias) = (name.replace(".bias", ".weight"), name);
+    silenced.weights.get_mut(&weight).unwrap().values_mut().fill(0.0);
+    silenced.weights.get_mut(&bias).unwrap().values_mut().fill(0.75);
+    let lowered = quantised(&silenced, &patches);
+    let convolution = lowered.network.operators.iter().find_map(|operator| match operator {
+        Operator::Convolution(convolution) if convolution.weights.iter().all(|weight| *weight == 0) => {
+            Some(convolution)
+        }
+        _ => None,
+    });
+    let convolution = convolution.expect("the layer has no weights");
+    let scale = lowered.network.tensors[convolution.input.0].scale;
+    for (bias, weight_scale) in convolution.bias.iter().zip(&convolution.weight_scales) {
+        let value = f64::from(*bias) * f64::from(scale) * f64::from(*weight_scale);
+        assert!((value - 0.75).abs() < 1e-6, "{value}");
     }
 }
 

@@ -139,7 +139,8 @@ impl Lowering<'_> {
         let mut weights = Vec::with_capacity(weight.values().len());
         let (mut scales, mut biases) = (Vec::new(), Vec::new());
         for (row, &bias) in weight.values().chunks_exact(per_channel).zip(bias.values()) {
-            let scale = weight_scale(row);
+            // Where weights are tiny or none, the bias must still fit its 32 bits.
+            let scale = weight_scale(row).max(bias.abs() / from.scale * LEAST_BIAS_STEP);
             #[allow(clippy::cast_possible_truncation, reason = "limited, and saturating")]
             weights.extend(
                 row.iter()
@@ -233,6 +234,9 @@ impl Lowering<'_> {
         })
     }
 }
+
+/// A bias is at most the reciprocal of this many steps: a quarter of int32's range, the rest is the products'.
+const LEAST_BIAS_STEP: f32 = 1.0 / (1 << 29) as f32;
 
 /// The scale of one output channel's weights: of all that clip at most 30 % of the largest weight, the one with
 /// the least squared error.
