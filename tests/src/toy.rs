@@ -1,9 +1,7 @@
 //! A model made by hand, for tests of everything but accuracy: it places a cross of fixed size round bright
 //! things. It was not trained and measures no lesion.
 
-use recist::bundle::{
-    AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts, TestVector, write,
-};
+use recist::bundle::{AlignedBytes, Bundle, Description, Parts, TestVector, write};
 use recist::cascade::{EngineNetworks, Plans, Workspace, measure};
 use recist::engine::{Convolution, Kernel, Network, Operator, Shape, Tensor, TensorId, compile};
 use recist::geometry::{LesionBox, PixelSpacing};
@@ -66,22 +64,20 @@ pub fn bundle() -> Vec<u8> {
 }
 
 fn bundle_with(test_vectors: &[u8]) -> Vec<u8> {
-    let manifest = [
-        ("name", "toy"),
-        ("version", "0"),
-        ("preprocessing", PREPROCESSING),
-        ("canonical_layout", CANONICAL_LAYOUT),
-        ("heatmaps", HEATMAPS),
-        ("heatmap_size", "32"),
-        ("training_data", "none: made by hand for tests"),
-        ("metrics", "none"),
-        ("licence", "MIT OR Apache-2.0"),
-        ("attribution", "none"),
-    ];
+    let manifest = Description {
+        name: "toy",
+        training_data: "none: made by hand for tests",
+        licence: "MIT OR Apache-2.0",
+        ..Description::NONE
+    };
     let localization = compile(&localization()).expect("the toy compiles");
     let hourglass = compile(&hourglass()).expect("the toy compiles");
-    let parts =
-        Parts { manifest: &manifest, localization: &localization, hourglass: &hourglass, test_vectors };
+    let parts = Parts {
+        manifest: &manifest.lines(),
+        localization: &localization,
+        hourglass: &hourglass,
+        test_vectors,
+    };
     write(&parts).expect("the toy can be written")
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use prost::Message;
-use recist::bundle::{AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts, write};
+use recist::bundle::{AlignedBytes, Bundle, Description, Parts, write};
 use recist::cascade::{Cascade, EngineNetworks, Networks, Plans, Stage, Workspace};
 use recist::engine::{Kernel, Operator, Plan, compile};
 use recist::image::PATCH_PIXELS;
@@ -197,18 +197,7 @@ fn with_any_batch(file: &[u8]) -> Vec<u8> {
 fn the_cascade_as_one_tract_model_gives_the_same_bits_as_the_engine() {
     let patches = patches(8);
     let plans = networks().map(|folded| compile(&quantised(&folded, &patches).network).unwrap());
-    let manifest = [
-        ("name", "tiny"),
-        ("version", "0"),
-        ("preprocessing", PREPROCESSING),
-        ("canonical_layout", CANONICAL_LAYOUT),
-        ("heatmaps", HEATMAPS),
-        ("heatmap_size", "32"),
-        ("training_data", "none"),
-        ("metrics", "none"),
-        ("licence", "none"),
-        ("attribution", "none"),
-    ];
+    let manifest = Description::NONE.lines();
     let parts =
         Parts { manifest: &manifest, localization: &plans[0], hourglass: &plans[1], test_vectors: &[] };
     let bytes = AlignedBytes::copy_of(&write(&parts).unwrap());

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "asks the C interface")]
 
-use recist::bundle::{self, AlignedBytes, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts};
+use recist::bundle::{self, AlignedBytes, Description, Parts};
 use recist::engine::compile;
 use recist::ffi::recist_memory_required;
 use recist::image::PATCH_SIZE;
@@ -30,18 +30,7 @@ fn untrained(preset: &str) -> Vec<u8> {
     let localization = plan(&localization, &Localization::initialise(&localization, 1), false);
     let hourglass = plan(&hourglass, &Weights::initialise(&hourglass, 2), true);
     let heatmap_size = network.hourglass.heatmap.to_string();
-    let manifest = [
-        ("name", preset),
-        ("version", "0"),
-        ("preprocessing", PREPROCESSING),
-        ("canonical_layout", CANONICAL_LAYOUT),
-        ("heatmaps", HEATMAPS),
-        ("heatmap_size", heatmap_size.as_str()),
-        ("training_data", "none"),
-        ("metrics", "none"),
-        ("licence", "none"),
-        ("attribution", "none"),
-    ];
+    let manifest = Description { name: preset, heatmap_size: &heatmap_size, ..Description::NONE }.lines();
     let parts =
         Parts { manifest: &manifest, localization: &localization, hourglass: &hourglass, test_vectors: &[] };
     bundle::write(&parts).unwrap()

@@ -1,14 +1,14 @@
 use core::fmt;
 
 /// The input that the networks of this runtime's cascade see: patch size, robust percentiles, range.
-pub const PREPROCESSING: &str = "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1";
+pub(super) const PREPROCESSING: &str = "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1";
 
 /// The canonical layout that this runtime's cascade samples ([`crate::geometry::LONG_AXIS_FRACTION`]).
-pub const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";
+pub(super) const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";
 
 /// The heatmaps that this runtime's cascade decodes ([`crate::cascade::decode`]); the manifest states their size
 /// beside them.
-pub const HEATMAPS: &str =
+pub(super) const HEATMAPS: &str =
     "4, long axis left and right end, short axis top and bottom end; Gaussians of standard deviation 1 pixel";
 
 /// What every manifest states.
@@ -24,6 +24,55 @@ pub const REQUIRED_KEYS: [&str; 10] = [
     "licence",
     "attribution",
 ];
+
+/// What a manifest states of a model; the rest is the same for every model of this runtime's cascade.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    /// What the model is called.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Pixels on a side of a heatmap.
+    pub heatmap_size: &'a str,
+    /// What it learned from.
+    pub training_data: &'a str,
+    /// How well it measures, and on what.
+    pub metrics: &'a str,
+    /// The terms of its use.
+    pub licence: &'a str,
+    /// Whose work it rests on.
+    pub attribution: &'a str,
+}
+
+impl<'a> Description<'a> {
+    /// Of networks that are no model: made by hand, or not trained.
+    pub const NONE: Self = Self {
+        name: "none",
+        version: "0",
+        heatmap_size: "32",
+        training_data: "none",
+        metrics: "none",
+        licence: "none",
+        attribution: "none",
+    };
+
+    /// The manifest's keys and values.
+    #[must_use]
+    pub const fn lines(&self) -> [(&'a str, &'a str); REQUIRED_KEYS.len()] {
+        [
+            ("name", self.name),
+            ("version", self.version),
+            ("preprocessing", PREPROCESSING),
+            ("canonical_layout", CANONICAL_LAYOUT),
+            ("heatmaps", HEATMAPS),
+            ("heatmap_size", self.heatmap_size),
+            ("training_data", self.training_data),
+            ("metrics", self.metrics),
+            ("licence", self.licence),
+            ("attribution", self.attribution),
+        ]
+    }
+}
 
 /// The most lines that a manifest may have: finding a repeated key compares them all.
 pub const MAX_LINES: usize = 64;

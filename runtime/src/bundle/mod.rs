@@ -27,9 +27,7 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 pub use aligned_bytes::AlignedBytes;
-pub use manifest::{
-    CANONICAL_LAYOUT, HEATMAPS, MAX_LINES, Manifest, ManifestError, PREPROCESSING, REQUIRED_KEYS,
-};
+pub use manifest::{Description, MAX_LINES, Manifest, ManifestError, REQUIRED_KEYS};
 pub use test_vector::{TestVector, TestVectors, VectorError};
 pub use writer::{Parts, write};
 
@@ -209,18 +207,8 @@ mod tests {
     use super::*;
     use crate::geometry::{LesionBox, PixelSpacing};
 
-    const MANIFEST: [(&str, &str); 10] = [
-        ("name", "edge"),
-        ("version", "1.0.0"),
-        ("preprocessing", PREPROCESSING),
-        ("canonical_layout", CANONICAL_LAYOUT),
-        ("heatmaps", HEATMAPS),
-        ("heatmap_size", "32"),
-        ("training_data", "phantoms"),
-        ("metrics", "none"),
-        ("licence", "MIT OR Apache-2.0"),
-        ("attribution", "nobody"),
-    ];
+    const MANIFEST: [(&str, &str); REQUIRED_KEYS.len()] =
+        Description { name: "edge", version: "1.0.0", ..Description::NONE }.lines();
 
     fn bundle() -> Vec<u8> {
         let spacing = PixelSpacing::new(0.5, 0.75).unwrap();

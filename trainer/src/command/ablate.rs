@@ -3,9 +3,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use recist::bundle::{
-    self, AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts, REQUIRED_KEYS,
-};
+use recist::bundle::{self, AlignedBytes, Bundle, Description, Parts};
 use recist::cascade::{EngineNetworks, Plans, Stage, Workspace, measure};
 use recist::engine::Kernel;
 use recist::image::PATCH_SIZE;
@@ -135,15 +133,9 @@ impl Costs {
         let patches = CalibrationPatches::draw(packs, Split::Train, CALIBRATION_PATCHES)?;
         let [localization_network, hourglass_network] = quantise(model, &patches, Rule::default())?;
         let heatmap_size = hourglass.heatmap.to_string();
-        let manifest = REQUIRED_KEYS.map(|key| match key {
-            "heatmaps" => (key, HEATMAPS),
-            "heatmap_size" => (key, heatmap_size.as_str()),
-            "preprocessing" => (key, PREPROCESSING),
-            "canonical_layout" => (key, CANONICAL_LAYOUT),
-            _ => (key, "ablation"),
-        });
+        let description = Description { heatmap_size: &heatmap_size, ..Description::NONE };
         let bytes = bundle::write(&Parts {
-            manifest: &manifest,
+            manifest: &description.lines(),
             localization: &localization_network.plan,
             hourglass: &hourglass_network.plan,
             test_vectors: &[],

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 
-use recist::bundle::{self, AlignedBytes, Bundle, CANONICAL_LAYOUT, HEATMAPS, PREPROCESSING, Parts};
+use recist::bundle::{self, AlignedBytes, Bundle, Description, Parts};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
 use recist_trainer::data::{Origin, Pack, Split};
@@ -83,12 +83,18 @@ impl Run for Export {
         let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
-        let description = self.description(&model, &packs);
-        let with_metrics = |metrics| -> Vec<(&str, &str)> {
-            let known = description.iter().map(|(key, value)| (*key, value.as_str()));
-            known.chain([("metrics", metrics)]).collect()
+        let heatmap_size = model.network.hourglass.heatmap.to_string();
+        let training_data = self.training_data.clone().unwrap_or_else(|| training_data(&packs));
+        let description = Description {
+            name: self.name(&model),
+            version: &self.version,
+            heatmap_size: &heatmap_size,
+            training_data: &training_data,
+            metrics: "not measured",
+            licence: &self.licence,
+            attribution: &self.attribution,
         };
-        let plain = bundle(&with_metrics("not measured"), &quantised, &[])?;
+        let plain = bundle(&description, &quantised, &[])?;
         let int8 = integers(&plain, &packs, selection, false)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
@@ -102,8 +108,8 @@ impl Run for Export {
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
         let vectors = test_vectors(&mut networks)?;
-        let manifest = with_metrics(&metrics);
-        let bundle = bundle(&manifest, &quantised, &vectors)?;
+        let description = Description { metrics: &metrics, ..description };
+        let bundle = bundle(&description, &quantised, &vectors)?;
 
         std::fs::create_dir_all(&self.out)?;
         let path = self.out.join(format!("{}.recist", self.name(&model)));
@@ -111,8 +117,8 @@ impl Run for Export {
         for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
             let write = |file: &str, bytes: &[u8]| replace(&self.out.join(format!("{name}.{file}")), bytes);
-            write("onnx", &export::float32(name, folded, &manifest))?;
-            write("int8.onnx", &export::int8(name, &folded.graph, lowered, &manifest))?;
+            write("onnx", &export::float32(name, folded, &description.lines()))?;
+            write("int8.onnx", &export::int8(name, &folded.graph, lowered, &description.lines()))?;
         }
 
         let patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
@@ -132,21 +138,6 @@ impl Run for Export {
 impl Export {
     fn name<'a>(&'a self, model: &'a TrainedModel) -> &'a str {
         self.name.as_deref().unwrap_or(&model.network.name)
-    }
-
-    /// Everything about the model that is known before it is measured.
-    fn description(&self, model: &TrainedModel, packs: &[Pack]) -> Vec<(&'static str, String)> {
-        vec![
-            ("name", self.name(model).to_owned()),
-            ("version", self.version.clone()),
-            ("preprocessing", PREPROCESSING.to_owned()),
-            ("canonical_layout", CANONICAL_LAYOUT.to_owned()),
-            ("heatmaps", HEATMAPS.to_owned()),
-            ("heatmap_size", model.network.hourglass.heatmap.to_string()),
-            ("training_data", self.training_data.clone().unwrap_or_else(|| training_data(packs))),
-            ("licence", self.licence.clone()),
-            ("attribution", self.attribution.clone()),
-        ]
     }
 }
 
@@ -169,11 +160,12 @@ fn training_data(packs: &[Pack]) -> String {
 }
 
 fn bundle(
-    manifest: &[(&str, &str)],
+    description: &Description<'_>,
     quantised: &[QuantisedNetwork; 2],
     test_vectors: &[u8],
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let [localization, hourglass] = quantised.each_ref().map(|network| network.plan.as_slice());
+    let manifest = &description.lines();
     Ok(bundle::write(&Parts { manifest, localization, hourglass, test_vectors })?)
 }
 
