@@ -3,7 +3,7 @@
 # Needs rustup; installs Miri. Interpreted code is slow: a few of the random cases take minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-rustup component list --toolchain nightly --installed 2>/dev/null | grep -q '^miri' ||
+rustup component list --toolchain nightly --installed 2>/dev/null | grep '^miri' >/dev/null ||
     rustup toolchain install nightly --profile minimal --component miri,rust-src
 export RECIST_TEST_SHARE=${RECIST_TEST_SHARE:-1000}
 cargo +nightly miri test -p recist-runtime --no-default-features --test engine -- \
