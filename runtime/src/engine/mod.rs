@@ -16,7 +16,8 @@
 //!
 //! *Requantisation* takes a float32 `r`, the result in units of the output's scale, to
 //! `q = round(min(max(r, low - z), 127 - z)) + z`, where `low` is `z` after a rectified linear unit and 0
-//! else. Scales `m` are at most 1/2 and factors `k` at most 2^20, so that `r` stays within int32.
+//! else. A plan whose numbers could take `r` out of int32 is refused: `m[c]` times the largest sum that its bias and
+//! so many products can reach, at most 2^31, is at most 2^30, and factors `k` are at most 2^20.
 //!
 //! - **Quantise** (input): `r = x * (1 / s)`, with the reciprocal rounded once; NaN becomes `low`.
 //! - **Convolution**: `a = bias[c] + sum(w[c,i,y,x] * q[i,y,x])` in int32, wrapping, where the bias holds

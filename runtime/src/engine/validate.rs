@@ -28,9 +28,9 @@ fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(reason) }
 }
 
-/// The greatest scale of a sum of products, and the greatest factor of an addend. A sum is an int32 and an addend
-/// has seven bits, so results stay within int32: rounding need not look for infinities.
-const GREATEST_SCALE: f32 = 0.5;
+/// What a sum of products may come to in units of the output's scale, and the greatest factor of an addend, which has
+/// seven bits: together they stay within int32, and rounding need not look for infinities.
+const GREATEST_RESULT: f32 = (1 << 30) as f32;
 const GREATEST_FACTOR: f32 = (1 << 20) as f32;
 
 fn is_factor(value: f32) -> bool {
@@ -179,11 +179,12 @@ impl StepRecord {
             require(end.is_some_and(|end| end <= plan.blob.len()), "has weights beyond the plan")?;
         }
         let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
-        self.bias(plan, channels).ok_or("has biases that are not aligned")?;
-        require(
-            scales.iter().all(|s| (0.0..=GREATEST_SCALE).contains(s)),
-            "has a scale that is not from 0 to 1/2",
-        )
+        let biases = self.bias(plan, channels).ok_or("has biases that are not aligned")?;
+        let products = (weights / channels) as f32 * f32::from(LARGEST) * 128.0;
+        // A sum wraps: it is never more than 2^31.
+        let sum = |bias: &i32| (products + bias.unsigned_abs() as f32).min((1_u32 << 31) as f32);
+        let bounded = |(scale, bias)| (0.0..=GREATEST_RESULT).contains(&(scale * sum(bias)));
+        require(scales.iter().zip(biases).all(bounded), "has a scale that takes its sums beyond 2^30")
     }
 
     /// Bytes of one row of a kernel over all channels, a multiple of 4.

@@ -90,9 +90,9 @@ fn results_far_beyond_the_numbers_saturate_alike_and_scales_that_leave_int32_are
         }
         network.clone()
     };
-    check(&set_scales(0.49), &mut random, &kernels);
-    let error = compile(&set_scales(0.51)).unwrap_err().to_string();
-    assert!(error.contains("has a scale that is not from 0 to 1/2"), "{error}");
+    check(&set_scales(0.5), &mut random, &kernels);
+    let error = compile(&set_scales(1e6)).unwrap_err().to_string();
+    assert!(error.contains("has a scale that takes its sums beyond 2^30"), "{error}");
 }
 
 #[test]
