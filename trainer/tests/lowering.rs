@@ -101,6 +101,22 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
 }
 
 #[test]
+fn outputs_keep_the_whole_range_that_was_seen() {
+    let [_, hourglass] = networks();
+    let calibration = Calibration::measure(&hourglass, &patches(4)).unwrap();
+    let [whole, cut] = [Rule::MinMax, Rule::Percentile(0.05)].map(|rule| calibration.ranges(rule));
+    let outputs: Vec<usize> = hourglass.graph.outputs().iter().map(|output| output.index()).collect();
+    let same: Vec<usize> = (0..whole.len()).filter(|node| whole[*node] == cut[*node]).collect();
+    assert!(outputs.iter().all(|output| same.contains(output)));
+    assert!(
+        same.len() < whole.len() / 4,
+        "the control: {} of {} ranges are the same",
+        same.len(),
+        whole.len()
+    );
+}
+
+#[test]
 fn a_channel_without_weights_keeps_its_bias() {
     let [localization, _] = networks();
     let patches = patches(2);

@@ -9,6 +9,7 @@ pub type Range = (f32, f32);
 #[derive(Clone, Debug)]
 pub struct Calibration {
     histograms: Vec<Histogram>,
+    outputs: Vec<usize>,
 }
 
 impl Calibration {
@@ -27,12 +28,18 @@ impl Calibration {
         let mut histograms: Vec<Histogram> =
             extremes.into_iter().map(|(low, high)| Histogram::new(low, high)).collect();
         values.read(patches, |node, numbers| histograms[node].add(numbers))?;
-        Ok(Self { histograms })
+        let outputs = folded.graph.outputs().iter().map(|output| output.index()).collect();
+        Ok(Self { histograms, outputs })
     }
 
-    /// The range of every value, in the order of the nodes.
+    /// The range of every value, in the order of the nodes: by `rule`, but all that was seen of the network's outputs.
+    /// What is read of a heatmap is its peak, and peaks are rare.
     #[must_use]
     pub fn ranges(&self, rule: Rule) -> Vec<Range> {
-        self.histograms.iter().map(|histogram| histogram.range(rule)).collect()
+        let mut ranges: Vec<Range> = self.histograms.iter().map(|histogram| histogram.range(rule)).collect();
+        for &output in &self.outputs {
+            ranges[output] = self.histograms[output].range(Rule::MinMax);
+        }
+        ranges
     }
 }
