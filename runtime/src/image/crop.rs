@@ -20,6 +20,9 @@ pub fn patch_square(area: LesionBox) -> LesionBox {
     area.grown_to_square().scaled(MARGIN)
 }
 
+/// Rows of the slice that are averaged at once: a weight is computed once for all of them.
+const BLOCK: usize = 8;
+
 /// Why a box cannot be cut out of a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -81,19 +84,25 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
         *column = Footprint::of_pixel(i, x0, square.width());
         *row = Footprint::of_pixel(i, y0, square.width());
     }
-    // Rows of the slice one by one, each first averaged along x, then added to the patch rows that see it.
+    // Some rows of the slice at a time, each first averaged along x, then added to the patch rows that see it.
     patch.fill(0.0);
     let (first, last) = (rows[0].first, rows[PATCH_SIZE - 1].last());
-    let mut line = [0.0; PATCH_SIZE];
-    for y in first..=last {
-        for (sum, column) in line.iter_mut().zip(&columns) {
-            *sum = column.average(|x| slice.clamped(x, y));
+    let mut lines = [[0.0; PATCH_SIZE]; BLOCK];
+    let mut seen_from = 0;
+    for y in (first..=last).step_by(BLOCK) {
+        for (i, column) in columns.iter().enumerate() {
+            let sums = column.averages(|x| core::array::from_fn(|line| slice.clamped(x, y + line as isize)));
+            lines.iter_mut().zip(sums).for_each(|(line, sum)| line[i] = sum);
         }
-        for (row, pixels) in rows.iter().zip(patch.as_chunks_mut::<PATCH_SIZE>().0) {
-            let weight = row.weight(y);
-            if weight > 0.0 {
-                for (pixel, sum) in pixels.iter_mut().zip(&line) {
-                    *pixel += weight * sum;
+        for (y, line) in (y..=last).zip(&lines) {
+            seen_from += rows[seen_from..].iter().take_while(|row| row.last() < y).count();
+            let seen = rows[seen_from..].iter().take_while(|row| row.first <= y);
+            for (row, pixels) in seen.zip(&mut patch.as_chunks_mut::<PATCH_SIZE>().0[seen_from..]) {
+                let weight = row.weight(y);
+                if weight > 0.0 {
+                    for (pixel, sum) in pixels.iter_mut().zip(line) {
+                        *pixel += weight * sum;
+                    }
                 }
             }
         }
@@ -147,8 +156,11 @@ impl Footprint {
         (self.triangle(at) * self.inverse_sum) as f32
     }
 
-    fn average(&self, sample: impl Fn(isize) -> f32) -> f32 {
-        (self.first..=self.last()).map(|at| self.weight(at) * sample(at)).sum()
+    fn averages(&self, samples: impl Fn(isize) -> [f32; BLOCK]) -> [f32; BLOCK] {
+        (self.first..=self.last()).fold([0.0; BLOCK], |sums, at| {
+            let (weight, samples) = (self.weight(at), samples(at));
+            core::array::from_fn(|line| sums[line] + weight * samples[line])
+        })
     }
 }
 

@@ -30,10 +30,14 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
     if !patch.iter().all(|v| v.is_finite()) {
         return Err(NormaliseError::NotFinite);
     }
-    scratch.copy_from_slice(patch);
-    let (_, &mut low, above) = scratch.select_nth_unstable_by(OUTLIERS, f32::total_cmp);
+    for (key, value) in scratch.iter_mut().zip(patch.iter()) {
+        *key = f32::from_bits(ordered(value.to_bits()));
+    }
+    let key = |value: &f32| value.to_bits().cast_signed();
+    let (_, &mut low, above) = scratch.select_nth_unstable_by_key(OUTLIERS, key);
     let high_at = above.len() - 1 - OUTLIERS;
-    let high = *above.select_nth_unstable_by(high_at, f32::total_cmp).1;
+    let high = *above.select_nth_unstable_by_key(high_at, key).1;
+    let [low, high] = [low, high].map(|key| f32::from_bits(ordered(key.to_bits())));
     let range = high - low;
     if !range.is_normal() {
         return Err(NormaliseError::Constant { value: low });
@@ -42,6 +46,11 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
         *value = ((*value - low) / range).clamp(0.0, 1.0);
     }
     Ok(())
+}
+
+/// Bits of a float as bits of an integer of the same order (and back): those of negative numbers are turned round.
+const fn ordered(bits: u32) -> u32 {
+    if bits >> 31 == 1 { bits ^ (u32::MAX >> 1) } else { bits }
 }
 
 impl fmt::Display for NormaliseError {

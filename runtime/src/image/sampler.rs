@@ -11,8 +11,10 @@ use crate::geometry::{AffineGrid, Point};
 pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mut [f32]) {
     assert_eq!(source.len(), source_size * source_size, "the source is square");
     assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
-    for (value, point) in target.iter_mut().zip(grid.points()) {
-        *value = bilinear(source, source_size, point);
+    for (y, row) in target.chunks_exact_mut(grid.size().max(1)).enumerate() {
+        for (value, point) in row.iter_mut().zip(grid.row(y)) {
+            *value = bilinear(source, source_size, point);
+        }
     }
 }
 
@@ -30,10 +32,11 @@ fn bilinear(source: &[f32], size: usize, point: Point) -> f32 {
 /// The two samples round a coordinate and the share of the second; clamped to the source.
 fn neighbours(at: f64, size: usize) -> (usize, usize, f32) {
     let at = at.clamp(0.0, (size - 1) as f64);
-    #[allow(clippy::cast_possible_truncation, reason = "clamped to the source")]
-    let first = at as usize;
+    // By way of 32 bits, which processors convert in one instruction.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the source")]
+    let (first, whole) = (at as i32 as usize, f64::from(at as i32));
     #[allow(clippy::cast_possible_truncation, reason = "a share of one pixel")]
-    let share = (at - first as f64) as f32;
+    let share = (at - whole) as f32;
     (first, (first + 1).min(size - 1), share)
 }
 

@@ -179,20 +179,29 @@ fn packed([a, b, c, d]: [__m512i; 4], [zero_point, lowest]: [__m512i; 2]) -> __m
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) unsafe fn add(memory: Memory<'_>, job: &Addition) {
     let [first, second] = job.addends;
-    let zero_point = _mm_set1_epi8(job.rounding.zero_point());
-    let lowest = _mm_set1_epi8(job.rounding.lowest());
+    let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
     for y in 0..job.height {
         for x in 0..job.width {
             let a = memory.pointer(first.pixel(y, x), job.channels);
             let b = memory.pointer(second.pixel(y, x), job.channels);
             let to = memory.pointer(job.output + y * job.output_row + x * job.channels, job.channels);
-            for channel in (0..job.channels).step_by(16) {
-                // SAFETY: 16 channels of the pixels taken above, of which every tensor has a multiple of 16.
+            for channel in (0..job.channels).step_by(64) {
+                let blocks = ((job.channels - channel) / 16).min(4);
+                let mut sums = [_mm512_setzero_si512(); 4];
+                // SAFETY: channels of the pixels taken above, of which every tensor has a multiple of 16.
                 unsafe {
-                    let sum = _mm512_add_ps(values(first, a.add(channel)), values(second, b.add(channel)));
-                    let bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(sum));
-                    let bytes = _mm_max_epi8(_mm_adds_epi8(bytes, zero_point), lowest);
-                    _mm_storeu_si128(to.add(channel).cast(), bytes);
+                    unrolled!(N < 4, {
+                        if N < blocks {
+                            let at = channel + 16 * N;
+                            let sum = _mm512_add_ps(values(first, a.add(at)), values(second, b.add(at)));
+                            sums[N] = _mm512_cvtps_epi32(sum);
+                        }
+                    });
+                    _mm512_mask_storeu_epi32(
+                        to.add(channel).cast(),
+                        WHOLE >> (16 - 4 * blocks),
+                        packed(sums, limits),
+                    );
                 }
             }
         }
