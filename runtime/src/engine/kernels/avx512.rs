@@ -187,22 +187,20 @@ pub(super) unsafe fn add(memory: Memory<'_>, job: &Addition) {
             let to = memory.pointer(job.output + y * job.output_row + x * job.channels, job.channels);
             for channel in (0..job.channels).step_by(64) {
                 let blocks = ((job.channels - channel) / 16).min(4);
-                let mut sums = [_mm512_setzero_si512(); 4];
-                // SAFETY: channels of the pixels taken above, of which every tensor has a multiple of 16.
+                let sums = core::array::from_fn(|block| {
+                    if block >= blocks {
+                        return _mm512_setzero_si512();
+                    }
+                    let at = channel + 16 * block;
+                    // SAFETY: channels of the pixels taken above, of which every tensor has a multiple of 16.
+                    let addends = unsafe { [values(first, a.add(at)), values(second, b.add(at))] };
+                    _mm512_cvtps_epi32(_mm512_add_ps(addends[0], addends[1]))
+                });
+                let bytes = packed(sums, limits);
+                // SAFETY: as above.
                 unsafe {
-                    unrolled!(N < 4, {
-                        if N < blocks {
-                            let at = channel + 16 * N;
-                            let sum = _mm512_add_ps(values(first, a.add(at)), values(second, b.add(at)));
-                            sums[N] = _mm512_cvtps_epi32(sum);
-                        }
-                    });
-                    _mm512_mask_storeu_epi32(
-                        to.add(channel).cast(),
-                        WHOLE >> (16 - 4 * blocks),
-                        packed(sums, limits),
-                    );
-                }
+                    _mm512_mask_storeu_epi32(to.add(channel).cast(), WHOLE >> (16 - 4 * blocks), bytes)
+                };
             }
         }
     }
