@@ -1,29 +1,19 @@
 use core::fmt;
 
-/// The input that the networks of this runtime's cascade see: patch size, robust percentiles, range.
-pub(super) const PREPROCESSING: &str = "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1";
-
-/// The canonical layout that this runtime's cascade samples ([`crate::geometry::LONG_AXIS_FRACTION`]).
-pub(super) const CANONICAL_LAYOUT: &str = "patch 128; long axis horizontal over 0.6 of the width";
-
-/// The heatmaps that this runtime's cascade decodes ([`crate::cascade::decode`]); the manifest states their size
-/// beside them.
-pub(super) const HEATMAPS: &str =
-    "4, long axis left and right end, short axis top and bottom end; Gaussians of standard deviation 1 pixel";
-
-/// What every manifest states.
-pub const REQUIRED_KEYS: [&str; 10] = [
-    "name",
-    "version",
-    "preprocessing",
-    "canonical_layout",
-    "heatmaps",
-    "heatmap_size",
-    "training_data",
-    "metrics",
-    "licence",
-    "attribution",
+/// What this runtime's cascade does and its networks must expect: the input that they see (patch size, robust
+/// percentiles, range), the canonical layout ([`crate::geometry::LONG_AXIS_FRACTION`]), and the heatmaps that are
+/// decoded ([`crate::cascade::decode`]); the manifest states their size beside them.
+const CASCADE: [(&str, &str); 3] = [
+    ("preprocessing", "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1"),
+    ("canonical_layout", "patch 128; long axis horizontal over 0.6 of the width"),
+    (
+        "heatmaps",
+        "4, long axis left and right end, short axis top and bottom end; Gaussians of standard deviation 1 pixel",
+    ),
 ];
+
+/// The lines of a [`Description`].
+pub const DESCRIPTION_LINES: usize = 10;
 
 /// What a manifest states of a model; the rest is the same for every model of this runtime's cascade.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +48,14 @@ impl<'a> Description<'a> {
 
     /// The manifest's keys and values.
     #[must_use]
-    pub const fn lines(&self) -> [(&'a str, &'a str); REQUIRED_KEYS.len()] {
+    pub const fn lines(&self) -> [(&'a str, &'a str); DESCRIPTION_LINES] {
+        let [preprocessing, canonical_layout, heatmaps] = CASCADE;
         [
             ("name", self.name),
             ("version", self.version),
-            ("preprocessing", PREPROCESSING),
-            ("canonical_layout", CANONICAL_LAYOUT),
-            ("heatmaps", HEATMAPS),
+            preprocessing,
+            canonical_layout,
+            heatmaps,
             ("heatmap_size", self.heatmap_size),
             ("training_data", self.training_data),
             ("metrics", self.metrics),
@@ -77,8 +68,8 @@ impl<'a> Description<'a> {
 /// The most lines that a manifest may have: finding a repeated key compares them all.
 pub const MAX_LINES: usize = 64;
 
-/// A bundle's manifest: at most [`MAX_LINES`] lines of `key: value`, UTF-8, every key once and all of
-/// [`REQUIRED_KEYS`] among them.
+/// A bundle's manifest: at most [`MAX_LINES`] lines of `key: value`, UTF-8, every key once and all those
+/// of [`Description::lines`] among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manifest<'a> {
     text: &'a str,
@@ -138,17 +129,12 @@ impl<'a> Manifest<'a> {
                 return Err(ManifestError::Repeated { number: i + 1 });
             }
         }
-        for key in REQUIRED_KEYS {
+        for (key, _) in Description::NONE.lines() {
             if manifest.get(key).is_none_or(str::is_empty) {
                 return Err(ManifestError::Missing { key });
             }
         }
-        let expected = [
-            ("preprocessing", PREPROCESSING),
-            ("canonical_layout", CANONICAL_LAYOUT),
-            ("heatmaps", HEATMAPS),
-        ];
-        for (key, expected) in expected {
+        for (key, expected) in CASCADE {
             if manifest.get(key) != Some(expected) {
                 return Err(ManifestError::Foreign { key, expected });
             }

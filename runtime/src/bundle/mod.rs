@@ -27,7 +27,7 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 pub use aligned_bytes::AlignedBytes;
-pub use manifest::{Description, MAX_LINES, Manifest, ManifestError, REQUIRED_KEYS};
+pub use manifest::{DESCRIPTION_LINES, Description, MAX_LINES, Manifest, ManifestError};
 pub use test_vector::{TestVector, TestVectors, VectorError};
 pub use writer::{Parts, write};
 
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::geometry::{LesionBox, PixelSpacing};
 
-    const MANIFEST: [(&str, &str); REQUIRED_KEYS.len()] =
+    const MANIFEST: [(&str, &str); DESCRIPTION_LINES] =
         Description { name: "edge", version: "1.0.0", ..Description::NONE }.lines();
 
     fn bundle() -> Vec<u8> {
@@ -317,7 +317,7 @@ mod tests {
             let aligned = AlignedBytes::copy_of(&resealed(bytes));
             if let Ok(bundle) = Bundle::open(aligned.as_slice()) {
                 opened += 1;
-                assert!(bundle.manifest().entries().count() >= REQUIRED_KEYS.len());
+                assert!(bundle.manifest().entries().count() >= DESCRIPTION_LINES);
                 assert!(bundle.test_vectors().iter().all(|v| v.samples().len() == v.width * v.height));
             }
         }

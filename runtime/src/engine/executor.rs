@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::LARGEST;
-use super::kernels::{Addition, Convolve, Kernel, Memory, Residue, Rounding};
+use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory, Residue, Rounding};
 use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
 
 /// Runs the parts of a convolution: calls the function with every number below the first argument, in any
@@ -13,9 +13,6 @@ const WORTH_SPLITTING: usize = 1 << 21;
 
 /// Parts that a convolution is split into.
 const PARTS: usize = 8;
-
-/// Channels that are pooled at once; every pixel has a multiple of them.
-const BLOCK: usize = 16;
 
 /// Why a plan was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,12 +201,12 @@ fn pool_maximum(memory: Memory, step: &StepRecord, input: &TensorRecord, output:
     let origin = input.pixel(-offset(step.padding), -offset(step.padding));
     each_pixel(output, |y, x| {
         let first = origin + y * stride * input.row_bytes() + x * stride * channels;
-        for block in (0..channels).step_by(BLOCK) {
-            let mut largest = [0; BLOCK];
+        for block in (0..channels).step_by(CHANNELS) {
+            let mut largest = [0; CHANNELS];
             for row in 0..kernel {
                 for column in 0..kernel {
                     let at = first + row * input.row_bytes() + column * channels + block;
-                    let values: [u8; BLOCK] = memory.get(at);
+                    let values: [u8; CHANNELS] = memory.get(at);
                     largest = core::array::from_fn(|c| largest[c].max(values[c]));
                 }
             }

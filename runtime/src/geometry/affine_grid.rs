@@ -39,14 +39,12 @@ impl AffineGrid {
         self.target_to_source
     }
 
-    /// The source points of a row of target pixels.
-    pub fn row(&self, y: usize) -> impl Iterator<Item = Point> + '_ {
-        (0..self.size).map(move |x| self.target_to_source.apply(Point::new(x as f64, y as f64)))
-    }
-
     /// The source points of all target pixels, row by row.
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
-        (0..self.size).flat_map(|y| self.row(y))
+        (0..self.size * self.size).map(|i| {
+            let target = Point::new((i % self.size) as f64, (i / self.size) as f64);
+            self.target_to_source.apply(target)
+        })
     }
 }
 

@@ -96,13 +96,11 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
         }
         for (y, line) in (y..=last).zip(&lines) {
             seen_from += rows[seen_from..].iter().take_while(|row| row.last() < y).count();
-            let seen = rows[seen_from..].iter().take_while(|row| row.first <= y);
-            for (row, pixels) in seen.zip(&mut patch.as_chunks_mut::<PATCH_SIZE>().0[seen_from..]) {
-                let weight = row.weight(y);
-                if weight > 0.0 {
-                    for (pixel, sum) in pixels.iter_mut().zip(line) {
-                        *pixel += weight * sum;
-                    }
+            let weights = rows[seen_from..].iter().take_while(|row| row.first <= y).map(|row| row.weight(y));
+            let seen = weights.zip(&mut patch.as_chunks_mut::<PATCH_SIZE>().0[seen_from..]);
+            for (weight, pixels) in seen.filter(|&(weight, _)| weight > 0.0) {
+                for (pixel, sum) in pixels.iter_mut().zip(line) {
+                    *pixel += weight * sum;
                 }
             }
         }
@@ -146,6 +144,7 @@ impl Footprint {
     fn last(&self) -> isize {
         self.first + self.count - 1
     }
+
     fn triangle(&self, at: isize) -> f64 {
         (1.0 - (at as f64 - self.center).abs() * self.inverse_half_width).max(0.0)
     }

@@ -11,10 +11,8 @@ use crate::geometry::{AffineGrid, Point};
 pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mut [f32]) {
     assert_eq!(source.len(), source_size * source_size, "the source is square");
     assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
-    for (y, row) in target.chunks_exact_mut(grid.size().max(1)).enumerate() {
-        for (value, point) in row.iter_mut().zip(grid.row(y)) {
-            *value = bilinear(source, source_size, point);
-        }
+    for (value, point) in target.iter_mut().zip(grid.points()) {
+        *value = bilinear(source, source_size, point);
     }
 }
 

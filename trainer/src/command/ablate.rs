@@ -3,7 +3,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use recist::bundle::{self, AlignedBytes, Bundle, Description, Parts};
+use recist::bundle::{AlignedBytes, Bundle, Description};
 use recist::cascade::{EngineNetworks, Plans, Stage, Workspace, measure};
 use recist::engine::Kernel;
 use recist::image::PATCH_SIZE;
@@ -11,7 +11,7 @@ use recist_trainer::ablation::Variant;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{Four, Report, Selection};
-use recist_trainer::export::{CalibrationPatches, TrainedModel, quantise};
+use recist_trainer::export::{self, CalibrationPatches, TrainedModel, quantise};
 use recist_trainer::graph::Summary;
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
@@ -131,16 +131,10 @@ impl Costs {
         let both = localization + Summary::of(&hourglass.graph(PATCH_SIZE)?).multiply_accumulates();
 
         let patches = CalibrationPatches::draw(packs, Split::Train, CALIBRATION_PATCHES)?;
-        let [localization_network, hourglass_network] = quantise(model, &patches, Rule::default())?;
+        let quantised = quantise(model, &patches, Rule::default())?;
         let heatmap_size = hourglass.heatmap.to_string();
         let description = Description { heatmap_size: &heatmap_size, ..Description::NONE };
-        let bytes = bundle::write(&Parts {
-            manifest: &description.lines(),
-            localization: &localization_network.plan,
-            hourglass: &hourglass_network.plan,
-            test_vectors: &[],
-        })?;
-        let bytes = AlignedBytes::copy_of(&bytes);
+        let bytes = AlignedBytes::copy_of(&export::bundle(&description, &quantised, &[])?);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
         let (mut workspace, mut samples) = (Box::new(Workspace::new()), Vec::new());

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 
-use recist::bundle::{self, AlignedBytes, Bundle, Description, Parts};
+use recist::bundle::{AlignedBytes, Bundle, Description};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
 use recist_trainer::data::{Origin, Pack, Split};
@@ -94,7 +94,7 @@ impl Run for Export {
             licence: &self.licence,
             attribution: &self.attribution,
         };
-        let plain = bundle(&description, &quantised, &[])?;
+        let plain = export::bundle(&description, &quantised, &[])?;
         let int8 = integers(&plain, &packs, selection, false)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
@@ -109,7 +109,7 @@ impl Run for Export {
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
         let vectors = test_vectors(&mut networks)?;
         let description = Description { metrics: &metrics, ..description };
-        let bundle = bundle(&description, &quantised, &vectors)?;
+        let bundle = export::bundle(&description, &quantised, &vectors)?;
 
         std::fs::create_dir_all(&self.out)?;
         let path = self.out.join(format!("{}.recist", self.name(&model)));
@@ -157,16 +157,6 @@ fn training_data(packs: &[Pack]) -> String {
         )
     };
     packs.iter().map(of).collect::<Vec<_>>().join("; ")
-}
-
-fn bundle(
-    description: &Description<'_>,
-    quantised: &[QuantisedNetwork; 2],
-    test_vectors: &[u8],
-) -> Result<Vec<u8>, Box<dyn Error>> {
-    let [localization, hourglass] = quantised.each_ref().map(|network| network.plan.as_slice());
-    let manifest = &description.lines();
-    Ok(bundle::write(&Parts { manifest, localization, hourglass, test_vectors })?)
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors.

@@ -15,5 +15,5 @@ pub use onnx::{Metadata, float32, int8};
 pub use onnxruntime::onnxruntime;
 pub use parity::{Parity, Quanta};
 pub use parity_report::ParityReport;
-pub use quantised::{CalibrationPatches, QuantisedNetwork, quantise};
+pub use quantised::{CalibrationPatches, QuantisedNetwork, bundle, quantise};
 pub use test_vectors::test_vectors;

@@ -1,3 +1,4 @@
+use recist::bundle::{self, BundleError, Description, Parts};
 use recist::engine;
 use recist::geometry::AffineGrid;
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
@@ -78,4 +79,18 @@ pub fn quantise(
     };
     let [localization, hourglass] = model.folded()?;
     Ok([quantise(localization, &patches.patches)?, quantise(hourglass, &patches.canonical)?])
+}
+
+/// The bundle of both quantised networks, localization and hourglass.
+///
+/// # Errors
+/// If the description does not fit a manifest's lines.
+pub fn bundle(
+    description: &Description<'_>,
+    quantised: &[QuantisedNetwork; 2],
+    test_vectors: &[u8],
+) -> Result<Vec<u8>, BundleError> {
+    let [localization, hourglass] = quantised.each_ref().map(|network| network.plan.as_slice());
+    let manifest = &description.lines();
+    bundle::write(&Parts { manifest, localization, hourglass, test_vectors })
 }

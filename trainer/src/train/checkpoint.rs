@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Progress, Trainer};
+use super::{Average, Progress, Trainer};
 use crate::autodiff::{Cascade, Device, Method, Module, Optimiser};
 use crate::graph::Graph;
 use crate::weights::{Tensor, Weights, WeightsError};
@@ -16,6 +16,7 @@ pub struct Checkpoint {
     /// Both networks: `localization.*` and `hourglass.*`.
     pub weights: Weights,
     optimisers: [(u32, Weights); 2],
+    average: Average,
 }
 
 /// Why a checkpoint cannot be used.
@@ -31,8 +32,20 @@ pub enum CheckpointError {
 /// The scopes of the two networks' weights.
 pub(super) const PARTS: [&str; 2] = ["localization.", "hourglass."];
 
-/// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers.
+/// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers,
+/// weights in the average.
 const PROGRESS: &str = "progress";
+
+/// The scope of the averaged weights.
+const AVERAGE: &str = "average.";
+
+/// The weights of a cascade, named as a checkpoint names them.
+pub(super) fn weights_of<D: Device<f32>>(cascade: &Cascade<f32, D>) -> Weights {
+    let mut weights = Weights::default();
+    weights.extend(PARTS[0], cascade.localization.weights());
+    weights.extend(PARTS[1], cascade.hourglass.weights());
+    weights
+}
 
 /// The cascade of these weights, named as a checkpoint names them.
 ///
@@ -53,12 +66,10 @@ impl Checkpoint {
     /// What `trainer` is at this moment.
     #[must_use]
     pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Self {
-        let Trainer { cascade, localization, hourglass } = trainer;
-        let mut weights = Weights::default();
-        weights.extend(PARTS[0], cascade.localization.weights());
-        weights.extend(PARTS[1], cascade.hourglass.weights());
-        let optimisers = [localization, hourglass].map(|optimiser| (optimiser.steps(), optimiser.moments()));
-        Self { stage, progress, weights, optimisers }
+        let optimisers = [&trainer.localization, &trainer.hourglass]
+            .map(|optimiser| (optimiser.steps(), optimiser.moments()));
+        let (weights, average) = (weights_of(&trainer.cascade), trainer.average.clone());
+        Self { stage, progress, weights, optimisers, average }
     }
 
     /// The trainer that it was.
@@ -71,12 +82,13 @@ impl Checkpoint {
         method: Method,
         device: &D,
     ) -> Result<Trainer<D>, WeightsError> {
-        let Self { weights, optimisers: [(first_steps, first), (second_steps, second)], .. } = self;
+        let Self { weights, optimisers: [(first_steps, first), (second_steps, second)], average, .. } = self;
         let cascade = cascade_of(weights, graphs, device)?;
         Ok(Trainer {
             localization: Optimiser::resume(method, &cascade.localization, first_steps, first)?,
             hourglass: Optimiser::resume(method, &cascade.hourglass, second_steps, second)?,
             cascade,
+            average,
         })
     }
 
@@ -100,6 +112,8 @@ impl Checkpoint {
             numbers.push(exact((*steps).into()));
             file.extend(&format!("moments.{part}"), moments.clone());
         }
+        numbers.push(exact(self.average.count.into()));
+        file.extend(AVERAGE, self.average.mean.clone());
         file.insert(PROGRESS, Tensor::new(vec![numbers.len()], numbers).expect("a vector has its length"));
         file.write(path)
     }
@@ -110,7 +124,7 @@ impl Checkpoint {
     /// If the file cannot be read or is no checkpoint.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let mut weights = Weights::read(path).map_err(CheckpointError::Weights)?;
-        let numbers = weights.remove(PROGRESS, &[7]).map_err(CheckpointError::Weights)?;
+        let numbers = weights.remove(PROGRESS, &[8]).map_err(CheckpointError::Weights)?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
         let whole = |i: usize| match numbers.values()[i] {
             value if value >= 0.0 && value.fract() == 0.0 && value < 16_777_216.0 => Ok(value as u32),
@@ -129,6 +143,7 @@ impl Checkpoint {
                 (whole(5)?, std::mem::take(&mut moments[0])),
                 (whole(6)?, std::mem::take(&mut moments[1])),
             ],
+            average: Average { count: whole(7)?, mean: weights.take(AVERAGE) },
             weights,
         })
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeights, Schedule};
+use super::{LossWeights, Progress, Schedule};
 use crate::autodiff::Method;
 use crate::data::{Augmentation, MaskTarget};
 
@@ -68,6 +68,10 @@ pub struct StageConfiguration {
     pub schedule: Schedule,
     /// The parts of the loss.
     pub loss: LossWeights,
+    /// The stage ends with the mean of the weights of its last so many steps; 0: with those of the last. Only where
+    /// the schedule says when the stage ends.
+    #[serde(default)]
+    pub average: u64,
 }
 
 /// What a stage trains.
@@ -174,7 +178,15 @@ impl Configuration {
             !self.fixed_pose || self.stages.iter().all(|stage| stage.stage == Stage::Shn),
             "fixed_pose, and a stage that trains the localization network",
         )?;
-        self.stages.iter().try_for_each(|stage| stage.schedule.check().map_err(ConfigurationError::Value))
+        for stage in &self.stages {
+            stage.schedule.check().map_err(ConfigurationError::Value)?;
+            let length = stage.schedule.left(&Progress::default()).unwrap_or(0);
+            require(
+                stage.average <= length,
+                &format!("average = {}, and the stage is known to have {length} steps", stage.average),
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -225,6 +237,7 @@ mod tests {
         for (from, to, word) in [
             ("batch = 32", "batch = 0", "batch is 0"),
             ("generated_share = 0.4", "generated_share = 1.4", "generated_share"),
+            ("stage = \"stn\"", "stage = \"stn\"\naverage = 6001", "average = 6001"),
         ] {
             assert!(text.contains(from));
             let error = Configuration::from_toml(&text.replace(from, to)).unwrap_err();

@@ -1,6 +1,7 @@
 //! Staged training: the localization network, the hourglass, then both jointly (paper, sections 2.1 to 2.3
 //! and 3).
 
+mod average;
 mod batch;
 mod checkpoint;
 mod configuration;
@@ -15,6 +16,7 @@ mod schedule;
 mod step;
 mod validation;
 
+pub use average::Average;
 pub use batch::{Batch, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use configuration::{Configuration, ConfigurationError, Stage, StageConfiguration};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use recist::image::PATCH_SIZE;
 
-use super::checkpoint::{PARTS, cascade_of};
+use super::checkpoint::{PARTS, cascade_of, weights_of};
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
@@ -75,6 +75,8 @@ const WEIGHTS: &str = "weights.safetensors";
 const START: &str = "start.safetensors";
 const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
+/// From one of the weights that are averaged to the next.
+const AVERAGE_STEPS: u64 = 10;
 
 impl Run {
     /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
@@ -228,6 +230,14 @@ impl Run {
                 happened(&Outcome::Step { stage: name, step, left, losses: &losses });
                 if step.is_multiple_of(LOG_STEPS) {
                     metrics.trained(number, step, rate, &losses)?;
+                }
+                if left.is_some_and(|left| left < stage.average && left.is_multiple_of(AVERAGE_STEPS)) {
+                    trainer.average.add(weights_of(&trainer.cascade));
+                    if left == Some(0) {
+                        let mean = std::mem::take(&mut trainer.average).mean;
+                        trainer.cascade =
+                            cascade_of(mean, graphs(&self.network)?, trainer.cascade.localization.device())?;
+                    }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
                     let validation =

@@ -4,7 +4,7 @@ use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
 use super::{
-    Batch, KeypointLoss, LossWeights, Losses, Stage, cosine_loss, keypoint_loss, mean_squared_error,
+    Average, Batch, KeypointLoss, LossWeights, Losses, Stage, cosine_loss, keypoint_loss, mean_squared_error,
     pose_loss,
 };
 use crate::autodiff::{
@@ -25,6 +25,8 @@ pub struct Trainer<D: Device<f32>> {
     pub localization: Optimiser<f32, D>,
     /// The hourglass' optimiser.
     pub hourglass: Optimiser<f32, D>,
+    /// The mean of the weights towards the end of the stage.
+    pub average: Average,
 }
 
 /// Whether batch norms learn.
@@ -40,7 +42,7 @@ impl<D: Device<f32>> Trainer<D> {
     pub fn new(cascade: Cascade<f32, D>, method: Method) -> Self {
         let (localization, hourglass) =
             (Optimiser::new(method, &cascade.localization), Optimiser::new(method, &cascade.hourglass));
-        Self { cascade, localization, hourglass }
+        Self { cascade, localization, hourglass, average: Average::default() }
     }
 
     /// Makes one step and gives the losses before it.

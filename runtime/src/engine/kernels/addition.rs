@@ -1,9 +1,6 @@
-//! The addition of two tensors: plain code, compiled once for each vector width.
+//! The addition of two tensors: plain code, compiled a second time for AVX2; AVX-512 has its own.
 
-use super::{Kernel, Memory, Residue, Rounding};
-
-/// Channels that are added at once; every pixel has a multiple of them.
-const BLOCK: usize = 16;
+use super::{CHANNELS, Kernel, Memory, Residue, Rounding};
 
 /// One addition over the workspace; lengths and positions in bytes.
 pub(in crate::engine) struct Addition {
@@ -47,10 +44,10 @@ fn plain(memory: Memory<'_>, job: &Addition) {
         let (a, b) = (first.pixel(y, x), second.pixel(y, x));
         let output = job.output + y * job.output_row + x * job.channels;
         // The sum may be written over an addend: what is read is read before.
-        for block in (0..job.channels).step_by(BLOCK) {
-            let (a, b): ([u8; BLOCK], [u8; BLOCK]) = (memory.get(a + block), memory.get(b + block));
+        for block in (0..job.channels).step_by(CHANNELS) {
+            let (a, b): ([u8; CHANNELS], [u8; CHANNELS]) = (memory.get(a + block), memory.get(b + block));
             let sum = |i: usize| job.rounding.apply(first.value(a[i]) + second.value(b[i]));
-            memory.set::<BLOCK>(output + block, core::array::from_fn(sum));
+            memory.set::<CHANNELS>(output + block, core::array::from_fn(sum));
         }
     }
 }

@@ -7,6 +7,7 @@ mod tissue;
 pub use tissue::Backgrounds;
 
 use rand::RngExt;
+use rand_distr::StandardNormal;
 use recist::geometry::{Keypoints, Point};
 
 use super::{Lesion, Origin, Random, Split, keyed};
@@ -91,7 +92,7 @@ fn finished(
 }
 
 /// Puts the lesion into the tissue: brighter or darker than what is round it, with texture, sometimes a rim, a
-/// necrotic core or a layer of fat.
+/// necrotic core, a cavity, a layer of fat, or neighbours of its own density that touch it.
 fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) {
     let side = image.side;
     let shape = Raster::filled(side, &outline.painted);
@@ -120,7 +121,8 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
         .collect();
 
     if random.random_bool(0.3) {
-        let depth: f32 = random.random_range(10.0..60.0) * contrast.signum();
+        let cavity = in_air && random.random_bool(0.3);
+        let depth: f32 = if cavity { contrast } else { random.random_range(10.0..60.0) * contrast.signum() };
         let core_long = long * random.random_range(0.3..0.65);
         let core = Outline::random(random, outline.center, core_long);
         let core = Raster::filled(side, &core.painted).blurred(random.random_range(1.0..2.5));
@@ -132,6 +134,16 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
         let inner = shape.blurred(0.08 * long);
         for (value, share) in lesion.iter_mut().zip(&inner.values) {
             *value += strength * (1.0 - share);
+        }
+    }
+    if random.random_bool(0.4) {
+        for _ in 0..random.random_range(1..4) {
+            let neighbour = Raster::filled(side, &outline.neighbour(random, long).painted).blurred(0.7);
+            let spread: f32 = random.sample(StandardNormal);
+            let density = ground + contrast + 8.0 * spread;
+            for ((value, share), grain) in image.values.iter_mut().zip(&neighbour.values).zip(&grain.values) {
+                *value += (density + grain - *value) * share;
+            }
         }
     }
     if !in_air && random.random_bool(0.35) {

@@ -103,6 +103,25 @@ impl Outline {
         (high - low > 0.3 * length && high - low <= length).then_some(axes)
     }
 
+    /// Another outline, half as long to twice as long, that touches this one from any side, laps over it a little
+    /// or leaves a little room.
+    pub(super) fn neighbour(&self, random: &mut Random, long: f64) -> Self {
+        let (sin, cos) = random.random_range(0.0..TAU).sin_cos();
+        let along = Point::new(cos, sin);
+        let gap = long * random.random_range(-0.1..0.06);
+        let long = long * random.random_range(0.5..2.0);
+        let mut neighbour = Self::random(random, self.center, long);
+        let reach = |points: &[Point], way: Point| {
+            points.iter().map(|&p| (p - self.center).dot(way)).fold(0.0, f64::max)
+        };
+        let way = along * (reach(&self.painted, along) + reach(&neighbour.painted, along * -1.0) + gap);
+        neighbour.center = neighbour.center + way;
+        for point in neighbour.measured.iter_mut().chain(&mut neighbour.painted) {
+            *point = *point + way;
+        }
+        neighbour
+    }
+
     /// A band from the lesion's middle to beyond the edge of the picture.
     pub(super) fn strand(&self, random: &mut Random, side: usize) -> Vec<Point> {
         let (sin, cos) = random.random_range(0.0..TAU).sin_cos();

@@ -1,0 +1,50 @@
+use crate::weights::Weights;
+
+/// The mean of the weights that a training went through: nearer to the middle of what fits the data than any of
+/// them (Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization").
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Average {
+    /// How many weights it is the mean of.
+    pub count: u32,
+    /// Their mean; empty before the first.
+    pub mean: Weights,
+}
+
+impl Average {
+    /// Takes one more into the mean.
+    ///
+    /// # Panics
+    /// If they are another network's than those before.
+    pub fn add(&mut self, weights: Weights) {
+        self.count += 1;
+        if self.count == 1 {
+            self.mean = weights;
+            return;
+        }
+        let share = 1.0 / self.count as f32;
+        for (name, tensor) in weights.iter() {
+            let mean = self.mean.get_mut(name).expect("weights of one network");
+            for (mean, value) in mean.values_mut().iter_mut().zip(tensor.values()) {
+                *mean += (value - *mean) * share;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::Tensor;
+
+    #[test]
+    fn the_average_is_the_mean_of_all_weights() {
+        let mut average = Average::default();
+        for value in [1.0, 2.0, 6.0] {
+            let mut weights = Weights::default();
+            weights.insert("w", Tensor::new(vec![2], vec![value, -value]).unwrap());
+            average.add(weights);
+        }
+        assert_eq!(average.count, 3);
+        assert_eq!(average.mean.get("w").unwrap().values(), [3.0, -3.0]);
+    }
+}
