@@ -80,7 +80,7 @@ impl Run for Export {
         let patches = CalibrationPatches::draw(&packs, Split::Train, self.calibration)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
-        let selection = Selection { split: Split::Val, minimum_mm: 10.0, readers: 1, box_scale: [2.0, 2.5] };
+        let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
         let heatmap_size = model.network.hourglass.heatmap.to_string();
@@ -98,7 +98,7 @@ impl Run for Export {
         let int8 = integers(&plain, &packs, selection, false)?;
         let [long, short, long_ends, short_ends] = int8.model();
         let metrics = format!(
-            "validation split, {} lesions of at least 10 mm: mean difference to a reader {long:.2} mm (long axis), \
+            "validation split, {} lesions: mean difference to a reader {long:.2} mm (long axis), \
              {short:.2} mm (short axis), {long_ends:.2} and {short_ends:.2} mm (their ends); {} refused",
             int8.rows.len(),
             int8.refused()

@@ -37,6 +37,12 @@ impl Difference {
         100.0 * (measured / reader - 1.0)
     }
 
+    /// The mean distance of the endpoints, in per cent of the reader's long axis.
+    #[must_use]
+    pub fn ends_percent(&self) -> f64 {
+        100.0 * (self.mm.long_ends + self.mm.short_ends) / 2.0 / self.long_mm[1]
+    }
+
     /// Whether the long axes differ by no more than those of two readers do ([`LIMITS_OF_AGREEMENT`]).
     #[must_use]
     pub fn agrees(&self) -> bool {
@@ -60,6 +66,8 @@ mod tests {
         assert_eq!((difference.px.long, difference.mm.long), (-4.0, -2.0));
         assert_eq!((difference.px.short, difference.mm.short), (1.0, 2.0));
         assert!((difference.long_percent() + 20.0).abs() < 1e-12 && difference.agrees());
+        // One of four ends is 2 mm away, the short axis' lower one too.
+        assert!((difference.ends_percent() - 100.0 * (1.0 + 1.0) / 2.0 / 10.0).abs() < 1e-12);
         assert!(!Difference::of(&measured(15.0), &reader, spacing).agrees(), "a quarter shorter");
         assert!(Difference::of(&measured(25.0), &reader, spacing).agrees(), "a quarter longer");
     }

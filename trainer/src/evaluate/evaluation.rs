@@ -123,23 +123,28 @@ impl fmt::Display for Evaluation {
                 class.lesions, class.refused, class.long_bias_mm
             )?;
         }
-        writeln!(f, "\nby confidence, long axis")?;
+        writeln!(f, "\nby confidence: long axis, and how far the ends lie in % of it")?;
         let [low, high] = LIMITS_OF_AGREEMENT;
-        writeln!(f, "  confidence     lesions  error, mm  error, %   within {low:+} to {high:+} %")?;
+        writeln!(f, "  confidence     lesions  error, mm  error, %  ends, %   within {low:+} to {high:+} %")?;
         for bin in &self.reliability.bins {
             let [low, high] = bin.confidence;
             writeln!(
                 f,
-                "  {:<14} {:>7} {:>10.2} {:>9.1} {:>11.0} %",
+                "  {:<14} {:>7} {:>10.2} {:>9.1} {:>8.1} {:>11.0} %",
                 format!("{low:.2} to {high:.2}"),
                 bin.lesions,
                 bin.long_mm,
                 bin.long_percent,
+                bin.ends_percent,
                 100.0 * bin.within
             )?;
         }
-        let Reliability { spearman_mm, spearman_percent, .. } = self.reliability;
-        writeln!(f, "  rank correlation with the error: {spearman_mm:.2} in mm, {spearman_percent:.2} in %")
+        let Reliability { spearman_mm, spearman_percent, spearman_ends_percent, .. } = self.reliability;
+        writeln!(
+            f,
+            "  rank correlation with the error: {spearman_mm:.2} in mm, {spearman_percent:.2} in %, of the ends \
+             {spearman_ends_percent:.2} in %"
+        )
     }
 }
 

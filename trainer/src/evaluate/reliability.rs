@@ -15,6 +15,9 @@ pub struct Reliability {
     pub spearman_mm: f64,
     /// The same with the error in per cent of the reader's axis, which does not grow with the lesion.
     pub spearman_percent: f64,
+    /// The same with the mean distance of the four ends in per cent of the reader's long axis: a confidence is that of
+    /// endpoints.
+    pub spearman_ends_percent: f64,
 }
 
 /// Lesions of like confidence.
@@ -28,12 +31,20 @@ pub struct Bin {
     pub long_mm: f64,
     /// The same in per cent of the reader's axis.
     pub long_percent: f64,
+    /// The mean distance of the ends in per cent of the reader's long axis.
+    pub ends_percent: f64,
     /// The share of long axes within the readers' limits of agreement ([`Difference::agrees`]).
     pub within: f64,
 }
 
-/// One measured lesion: confidence, error in mm, error in per cent, share that agrees.
-type Point = (f32, f64, f64, f64);
+/// One measured lesion: its confidence and its means over the readers.
+struct Point {
+    confidence: f32,
+    long_mm: f64,
+    long_percent: f64,
+    ends_percent: f64,
+    within: f64,
+}
 
 impl Reliability {
     /// Of the rows that were measured.
@@ -45,29 +56,38 @@ impl Reliability {
         let mut points: Vec<Point> = rows
             .iter()
             .filter_map(|row| {
-                let millimetres = row.long_error_mm()?;
-                let percent = mean(row, |difference| difference.long_percent().abs());
-                let within = mean(row, |difference| f64::from(u8::from(difference.agrees())));
-                Some((row.found?.confidence, millimetres, percent, within))
+                Some(Point {
+                    confidence: row.found?.confidence,
+                    long_mm: row.long_error_mm()?,
+                    long_percent: mean(row, |difference| difference.long_percent().abs()),
+                    ends_percent: mean(row, Difference::ends_percent),
+                    within: mean(row, |difference| f64::from(u8::from(difference.agrees()))),
+                })
             })
             .collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
         let bins = points.chunks(points.len().div_ceil(BINS).max(1)).map(|points| {
             let mean = |value: fn(&Point) -> f64| points.iter().map(value).sum::<f64>() / points.len() as f64;
             Bin {
-                confidence: [points[0].0, points[points.len() - 1].0],
+                confidence: [points[0].confidence, points[points.len() - 1].confidence],
                 lesions: points.len(),
-                long_mm: mean(|point| point.1),
-                long_percent: mean(|point| point.2),
-                within: mean(|point| point.3),
+                long_mm: mean(|point| point.long_mm),
+                long_percent: mean(|point| point.long_percent),
+                ends_percent: mean(|point| point.ends_percent),
+                within: mean(|point| point.within),
             }
         });
         let bins = bins.collect();
-        let confidences: Vec<f64> = points.iter().map(|point| f64::from(point.0)).collect();
+        let confidences: Vec<f64> = points.iter().map(|point| f64::from(point.confidence)).collect();
         let spearman = |value: fn(&Point) -> f64| {
             correlation(&ranks(&confidences), &ranks(&points.iter().map(value).collect::<Vec<_>>()))
         };
-        Self { bins, spearman_mm: spearman(|point| point.1), spearman_percent: spearman(|point| point.2) }
+        Self {
+            bins,
+            spearman_mm: spearman(|point| point.long_mm),
+            spearman_percent: spearman(|point| point.long_percent),
+            spearman_ends_percent: spearman(|point| point.ends_percent),
+        }
     }
 }
 
@@ -110,6 +130,7 @@ mod tests {
         assert!(
             (reliability.spearman_mm + 1.0).abs() < 1e-12
                 && (reliability.spearman_percent + 1.0).abs() < 1e-12
+                && (reliability.spearman_ends_percent + 1.0).abs() < 1e-12
         );
         assert_eq!(reliability.bins.iter().map(|bin| bin.lesions).collect::<Vec<_>>(), [10; 5]);
         assert!(reliability.bins.windows(2).all(|pair| pair[0].long_mm > pair[1].long_mm));
