@@ -8,7 +8,7 @@ cargo build --release -p recist-trainer
 python3 -m venv target/parity-venv
 target/parity-venv/bin/pip install --quiet numpy onnx onnxruntime
 if [ $# = 0 ]; then
-    rm -rf target/parity
+    rm -rf target/parity && mkdir -p target/parity
     target/release/recist-train prepare --phantoms 200 --seed 7 --out target/parity/phantoms.pack
     target/release/recist-train train --data target/parity/phantoms.pack --config ci/parity.toml --out target/parity/run
     set -- --run target/parity/run --out target/parity/model
