@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use recist::image::{write_grey16, write_rgb};
 
@@ -158,4 +158,17 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}");
         assert_eq!(output.stdout.is_empty(), status != 0, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_of_the_output_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_recist"))
+        .arg("--help")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }

@@ -10,6 +10,7 @@ use recist::image::{CtSlice, Samples};
 use crate::arguments::Bench;
 use crate::error::Error;
 use crate::model::Model;
+use crate::say;
 
 const SIZE: usize = 512;
 const RUNS: usize = 200;
@@ -45,21 +46,21 @@ pub(crate) fn run(arguments: &Bench) -> Result<(), Error> {
     if arguments.json {
         let stages: Vec<_> = medians.iter().map(|(stage, time)| format!("\"{stage}\":{time}")).collect();
         let memory = peak_memory_bytes().map_or_else(|| "null".to_owned(), |bytes| bytes.to_string());
-        println!(
+        say(format!(
             "{{\"engine\":\"{engine}\",\"microseconds\":{{{}}},\"peak_memory_bytes\":{memory}}}",
             stages.join(",")
-        );
+        ))
     } else {
-        println!("{engine}, {RUNS} runs, medians");
+        let mut text = format!("{engine}, {RUNS} runs, medians\n");
         for (stage, time) in &medians {
-            println!("  {stage:13} {time:6} µs");
+            text += &format!("  {stage:13} {time:6} µs\n");
         }
-        println!("  {:13} {total:6} µs", "all");
+        text += &format!("  {:13} {total:6} µs", "all");
         if let Some(bytes) = peak_memory_bytes() {
-            println!("  peak memory of the process {:.1} MiB", bytes as f64 / f64::from(1 << 20));
+            text += &format!("\n  peak memory of the process {:.1} MiB", bytes as f64 / f64::from(1 << 20));
         }
+        say(text)
     }
-    Ok(())
 }
 
 /// The most memory that this process ever held, where the system tells.

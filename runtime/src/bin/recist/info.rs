@@ -3,17 +3,19 @@ use recist::cascade::Workspace;
 use crate::arguments::Info;
 use crate::error::Error;
 use crate::model::Model;
+use crate::say;
 
 pub(crate) fn run(arguments: &Info) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
     let bundle = model.bundle();
-    for (key, value) in bundle.manifest().entries() {
-        println!("{key}: {value}");
-    }
-    println!("sha256: {}", model.name().sha256_hex());
-    let plans = model.plans();
-    println!("bundle_bytes: {}", model.bytes());
-    println!("workspace_bytes: {}", plans.workspace_bytes() + size_of::<Workspace>());
-    println!("engine: {}", model.engine());
-    Ok(())
+    let mut text: String =
+        bundle.manifest().entries().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    let workspace_bytes = model.plans().workspace_bytes() + size_of::<Workspace>();
+    text += &format!(
+        "sha256: {}\nbundle_bytes: {}\nworkspace_bytes: {workspace_bytes}\nengine: {}",
+        model.name().sha256_hex(),
+        model.bytes(),
+        model.engine()
+    );
+    say(text)
 }

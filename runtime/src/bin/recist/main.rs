@@ -9,6 +9,8 @@ mod info;
 mod measure;
 mod model;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
@@ -23,8 +25,7 @@ fn main() -> ExitCode {
     let command = match <Arguments as argh::FromArgs>::from_args(&["recist"], &arguments) {
         Ok(Arguments { command }) => command,
         Err(argh::EarlyExit { output, status: Ok(()) }) => {
-            println!("{}", output.trim_end());
-            return ExitCode::SUCCESS;
+            return say(output.trim_end()).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
         }
         Err(argh::EarlyExit { output, status: Err(()) }) => {
             return fail(&Error::Usage(output.trim_end().to_owned()));
@@ -39,6 +40,16 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// Prints a finished text, ended by a line break; a reader who has seen enough of it is no error.
+fn say(text: impl fmt::Display) -> Result<(), Error> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Failed(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 

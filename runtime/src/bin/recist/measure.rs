@@ -5,6 +5,7 @@ use recist::report::{Overlay, Report};
 use crate::arguments::Measure;
 use crate::error::Error;
 use crate::model::Model;
+use crate::say;
 
 pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let Measure { image, area, spacing, frame, .. } = arguments;
@@ -27,10 +28,5 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
         let overlay = Overlay::draw(&report, &slice, &workspace.mask);
         overlay.write(path).map_err(|e| Error::file(path, e))?;
     }
-    if arguments.json {
-        println!("{}", report.json());
-    } else {
-        println!("{report}");
-    }
-    Ok(())
+    if arguments.json { say(report.json()) } else { say(report) }
 }
