@@ -97,6 +97,15 @@ fn means_of_blocks_and_of_everything_are_lowered_and_are_the_means() {
     assert_eq!([kinds("AveragePool"), kinds("GlobalAveragePool")], [1, 1]);
     assert!(compile(&lower(&onnx).unwrap()).unwrap() == compile(&lowered.network).unwrap());
 
+    // A rectifier that the engine cannot have: the means' limit raised from the lowest number to 0.
+    let mut rectified = pb::ModelProto::decode(&onnx[..]).unwrap();
+    let limits = &mut rectified.graph.as_mut().unwrap().initializer;
+    let limit = limits.iter_mut().find(|tensor| tensor.name == "blocks.lowest").unwrap();
+    assert!(f32::from_le_bytes(limit.raw_data[..].try_into().unwrap()) < 0.0);
+    limit.raw_data = 0.0_f32.to_le_bytes().to_vec();
+    let error = lower(&rectified.encode_to_vec()).unwrap_err().to_string();
+    assert!(error.contains("node blocks.exact: the engine has no rectifier behind a SumPool"), "{error}");
+
     let [(found, quantum)] = &engine_outputs(&onnx, &image)[..] else { panic!("one output") };
     let tract = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
     let tract = tract.into_optimized().unwrap().into_runnable().unwrap();

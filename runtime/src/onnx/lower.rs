@@ -15,8 +15,8 @@ type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
 ///
 /// A value of the engine is a QuantizeLinear to signed 8-bit integers, 0 to 127 of which are used, followed by
 /// its DequantizeLinear. What lies between two of these is one operator of the engine: a convolution with a
-/// sum and a rectifier, a sum, a maximum or a mean of blocks, an enlargement. The pass reads tract's typed graph; the integers of
-/// weights, which typing multiplies out, are read from the graph as the file has it.
+/// sum and a rectifier, a sum, a maximum or a mean of blocks, an enlargement. The pass reads tract's typed graph; the
+/// integers of weights, which typing multiplies out, are read from the graph as the file has it.
 ///
 /// # Errors
 /// If tract cannot read the model, or a node has no form in the engine: it is named, and nothing is
@@ -122,6 +122,15 @@ impl<'a> Lowering<'a> {
         } else {
             return Err(OnnxError::no_operator(&before.name, &before.op.name()));
         };
+        let rectifies = matches!(operator, Operator::Convolution(_) | Operator::Add { .. });
+        // Where 0 is the lowest number of a value, rounding is the rectifier.
+        if ending.relu && zero_point > 0 && !rectifies {
+            let kind = before.op.name();
+            return Err(OnnxError::node(
+                &before.name,
+                format!("the engine has no rectifier behind a {kind}"),
+            ));
+        }
         self.network.operators.push(operator);
         Ok(())
     }

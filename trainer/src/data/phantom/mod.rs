@@ -6,6 +6,8 @@ mod tissue;
 
 pub use tissue::Backgrounds;
 
+use std::iter;
+
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use recist::geometry::{Keypoints, Point};
@@ -141,9 +143,7 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
             let neighbour = Raster::filled(side, &outline.neighbour(random, long).painted).blurred(0.7);
             let spread: f32 = random.sample(StandardNormal);
             let density = ground + contrast + 8.0 * spread;
-            for ((value, share), grain) in image.values.iter_mut().zip(&neighbour.values).zip(&grain.values) {
-                *value += (density + grain - *value) * share;
-            }
+            image.blend(&neighbour, grain.values.iter().map(|grain| density + grain));
         }
     }
     if !in_air && random.random_bool(0.35) {
@@ -159,11 +159,9 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
         // A vessel or a strand of tissue that the lesion hangs on.
         let strand = Raster::filled(side, &outline.strand(random, side)).blurred(0.8);
         let value: f32 = ground.max(-20.0) + random.random_range(0.0..120.0);
-        image.blend(&strand, value);
+        image.blend(&strand, iter::repeat(value));
     }
-    for ((value, share), painted) in image.values.iter_mut().zip(&mask.values).zip(&lesion) {
-        *value += (painted - *value) * share;
-    }
+    image.blend(&mask, lesion);
 }
 
 /// What the scanner adds: its point spread and its noise.

@@ -96,9 +96,9 @@ impl Raster {
         self
     }
 
-    /// Moves every pixel towards `value` by its share in `mask`.
-    pub(super) fn blend(&mut self, mask: &Self, value: f32) {
-        for (pixel, share) in self.values.iter_mut().zip(&mask.values) {
+    /// Moves every pixel towards its value by its share in `mask`.
+    pub(super) fn blend(&mut self, mask: &Self, values: impl IntoIterator<Item = f32>) {
+        for ((pixel, share), value) in self.values.iter_mut().zip(&mask.values).zip(values) {
             *pixel += (value - *pixel) * share;
         }
     }

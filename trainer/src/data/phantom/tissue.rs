@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::iter;
 use std::path::Path;
 
 use rand::RngExt;
@@ -40,7 +41,7 @@ pub(super) fn generated(random: &mut Random, side: usize) -> Raster {
         let organ = Raster::filled(side, &Outline::random(random, center, long).painted);
         let spread: f32 = random.sample(StandardNormal);
         let value = tissue(random) + 15.0 * spread;
-        image.blend(&organ.blurred(0.6), value);
+        image.blend(&organ.blurred(0.6), iter::repeat(value));
     }
     image
 }
