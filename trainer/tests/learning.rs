@@ -46,8 +46,8 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
 fn a_tiny_network_learns_phantoms() {
     let folder = tempfile::tempdir().unwrap();
     let packs = vec![Pack::open(&pack(folder.path(), 24)).unwrap()];
-    let stages = [("stn", 400), ("shn", 400), ("joint", 100)];
-    let rest = "epoch = 50\ncheckpoint = 1000\npose_noise = [0.03, 0.2, 0.06]\n\
+    let stages = [("stn", 400), ("shn", 800), ("joint", 100)];
+    let rest = "epoch = 100\ncheckpoint = 1000\npose_noise = [0.03, 0.2, 0.06]\n\
                 augmentation = { box_scale = [2.0, 2.5], careless = 0.0, turn = false, noise = 0.01, blur = [0.0, 0.0] }";
     let configuration = Configuration::from_toml(&configuration(12, &stages, rest)).unwrap();
     let run = Run::open(&folder.path().join("run"), configuration, packs, Start::Fresh, false).unwrap();
