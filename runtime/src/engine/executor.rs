@@ -155,7 +155,10 @@ impl Plan<'_> {
                     split(PARTS, &|part| kernel.convolve(memory, &job, border(part)..border(part + 1)));
                 }
             }
-            kind::MAXIMUM_POOL => pool_maximum(memory, step, input, output),
+            kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
+                pool_maximum::<64>(memory, step, input, output);
+            }
+            kind::MAXIMUM_POOL => pool_maximum::<CHANNELS>(memory, step, input, output),
             kind::AVERAGE_POOL => pool_average(memory, step, input, output),
             kind::ADD => {
                 let second = second.expect("validated: an addition has two inputs");
@@ -195,18 +198,24 @@ fn each_pixel(tensor: &TensorRecord, mut f: impl FnMut(usize, usize)) {
     }
 }
 
-fn pool_maximum(memory: Memory, step: &StepRecord, input: &TensorRecord, output: &TensorRecord) {
+/// The maximum of `N` channels at a time: of as many as a pixel has a multiple of.
+fn pool_maximum<const N: usize>(
+    memory: Memory,
+    step: &StepRecord,
+    input: &TensorRecord,
+    output: &TensorRecord,
+) {
     let (kernel, stride, channels) =
         (step.kernel as usize, step.stride as usize, output.pixel_bytes as usize);
     let origin = input.pixel(-offset(step.padding), -offset(step.padding));
     each_pixel(output, |y, x| {
         let first = origin + y * stride * input.row_bytes() + x * stride * channels;
-        for block in (0..channels).step_by(CHANNELS) {
-            let mut largest = [0; CHANNELS];
+        for block in (0..channels).step_by(N) {
+            let mut largest = [0; N];
             for row in 0..kernel {
                 for column in 0..kernel {
                     let at = first + row * input.row_bytes() + column * channels + block;
-                    let values: [u8; CHANNELS] = memory.get(at);
+                    let values: [u8; N] = memory.get(at);
                     largest = core::array::from_fn(|c| largest[c].max(values[c]));
                 }
             }

@@ -179,12 +179,13 @@ pub(crate) fn pyramid(random: &mut Random, size: usize) -> Network {
     b.finish(&[map, numbers])
 }
 
-/// One or a few operators of random kinds and sizes.
+/// One or a few operators of random kinds and sizes; interpreted, of sizes that end within seconds.
 pub(crate) fn small(random: &mut Random) -> Network {
-    let channels = random.one_of(&[1, 1, 3, 4, 16, 20, 32, 33, 64, 100]);
+    let (most_channels, most_pixels) = if cfg!(miri) { (16, 4) } else { (130, 18) };
+    let channels = random.one_of(&[1, 1, 3, 4, 16, 20, 32, 33, 64, 100]).min(most_channels);
     let (height, width) = (2 * (2 + random.below(6)), 2 * (2 + random.below(8)));
-    let (mut b, input) = Builder::new(random, channels, height, width);
-    let wide = b.random.one_of(&[1, 4, 16, 32, 48, 64, 130]);
+    let (mut b, input) = Builder::new(random, channels, height.min(most_pixels), width.min(most_pixels));
+    let wide = b.random.one_of(&[1, 4, 16, 32, 48, 64, 130]).min(most_channels);
     let kernel = b.random.one_of(&[[1, 1, 0], [1, 2, 0], [3, 1, 1], [3, 2, 1], [3, 1, 0]]);
     let relu = b.random.below(2) == 0;
     let x = b.convolution(input, wide, kernel, relu, None);

@@ -123,23 +123,32 @@ unsafe fn tile<const P: usize, const B: usize>(
             });
         });
         let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
-        let mut bytes = _mm512_setzero_si512();
-        unrolled!(I < P, {
-            let [y, x] = places[I / bunch % 4];
-            let to = memory.pointer(job.output(y, x + I % bunch) + channel, 16 * B);
-            if B > 1 {
-                bytes = packed([sums[I][0], sums[I][1 % B], sums[I][2 % B], sums[I][3 % B]], limits);
+        if B > 1 {
+            unrolled!(I < P, {
+                let [y, x] = places[I / bunch % 4];
+                let to = memory.pointer(job.output(y, x + I % bunch) + channel, 16 * B);
+                let bytes = packed([sums[I][0], sums[I][1 % B], sums[I][2 % B], sums[I][3 % B]], limits);
                 _mm512_mask_storeu_epi32(to.cast(), WHOLE >> (16 - 4 * B), bytes);
-            } else {
-                if I.is_multiple_of(4) {
-                    let last = P - 1;
-                    let next = [(I + 1).min(last), (I + 2).min(last), (I + 3).min(last)];
-                    bytes =
-                        packed([sums[I][0], sums[next[0]][0], sums[next[1]][0], sums[next[2]][0]], limits);
+            });
+        } else {
+            // Four pixels of a row at once, or the only one.
+            unrolled!(F < P.div_ceil(4), {
+                let sum = |i: usize| sums[(4 * F + i) % P][0];
+                let bytes = packed([sum(0), sum(1), sum(2), sum(3)], limits);
+                let [y, x] = places[F % 4];
+                let at = job.output(y, x) + channel;
+                if P == 1 {
+                    _mm_storeu_si128(memory.pointer(at, 16).cast(), _mm512_castsi512_si128(bytes));
+                } else if job.channels == 16 {
+                    _mm512_storeu_si512(memory.pointer(at, 64).cast(), bytes);
+                } else {
+                    unrolled!(I < 4, {
+                        let to = memory.pointer(at + I * job.channels, 16);
+                        _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<{ LANES[I % 4] }>(bytes));
+                    });
                 }
-                _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<{ LANES[I % 4] }>(bytes));
-            }
-        });
+            });
+        }
     }
     P
 }
@@ -180,28 +189,47 @@ fn packed([a, b, c, d]: [__m512i; 4], [zero_point, lowest]: [__m512i; 2]) -> __m
 pub(super) unsafe fn add(memory: Memory<'_>, job: &Addition) {
     let [first, second] = job.addends;
     let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
-    for y in 0..job.height {
-        for x in 0..job.width {
-            let a = memory.pointer(first.pixel(y, x), job.channels);
-            let b = memory.pointer(second.pixel(y, x), job.channels);
-            let to = memory.pointer(job.output + y * job.output_row + x * job.channels, job.channels);
+    // An addend that is read upsampled is the same for two pixels of two rows: it is converted once.
+    let reach = 1 << second.shift;
+    for y in (0..job.height).step_by(reach) {
+        for x in (0..job.width).step_by(reach) {
             for channel in (0..job.channels).step_by(64) {
                 let blocks = ((job.channels - channel) / 16).min(4);
-                let sums = core::array::from_fn(|block| {
-                    if block >= blocks {
-                        return _mm512_setzero_si512();
-                    }
-                    let at = channel + 16 * block;
-                    // SAFETY: channels of the pixels taken above, of which every tensor has a multiple of 16.
-                    let addends = unsafe { [values(first, a.add(at)), values(second, b.add(at))] };
-                    _mm512_cvtps_epi32(_mm512_add_ps(addends[0], addends[1]))
-                });
-                let bytes = packed(sums, limits);
-                // SAFETY: as above.
-                unsafe {
-                    _mm512_mask_storeu_epi32(to.add(channel).cast(), WHOLE >> (16 - 4 * blocks), bytes)
+                let take = |residue: Residue, y: usize, x: usize| {
+                    memory.pointer(residue.pixel(y, x) + channel, 16 * blocks).cast_const()
                 };
+                // SAFETY: channels of a pixel, of which every tensor has a multiple of 16.
+                let b = unsafe { four_values(second, take(second, y, x), blocks) };
+                for y in y..y + reach {
+                    for x in x..x + reach {
+                        // SAFETY: as above.
+                        let a = unsafe { four_values(first, take(first, y, x), blocks) };
+                        let mut sums = [_mm512_setzero_si512(); 4];
+                        unrolled!(N < 4, { sums[N] = _mm512_cvtps_epi32(_mm512_add_ps(a[N], b[N])) });
+                        let at = job.output + y * job.output_row + x * job.channels + channel;
+                        let (to, bytes) = (memory.pointer(at, 16 * blocks), packed(sums, limits));
+                        // SAFETY: as above.
+                        unsafe { _mm512_mask_storeu_epi32(to.cast(), WHOLE >> (16 - 4 * blocks), bytes) };
+                    }
+                }
             }
         }
     }
+}
+
+/// What up to four blocks of 16 bytes of an addend stand for.
+///
+/// # Safety
+/// `blocks` times 16 bytes may be read.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn four_values(residue: Residue, at: *const u8, blocks: usize) -> [__m512; 4] {
+    let mut result = [_mm512_setzero_ps(); 4];
+    unrolled!(N < 4, {
+        if N < blocks {
+            // SAFETY: the caller's promise.
+            result[N] = unsafe { values(residue, at.add(16 * N)) };
+        }
+    });
+    result
 }
