@@ -48,7 +48,15 @@ pub enum AxesError {
         /// The keypoints.
         keypoints: Keypoints,
     },
+    /// The axes are less than 45 degrees apart: which of them is right cannot be told.
+    NotPerpendicular {
+        /// The keypoints.
+        keypoints: Keypoints,
+    },
 }
+
+/// The least cosine between the normal of the long axis and the short axis, that of 45 degrees.
+const LEAST_COSINE: f64 = core::f64::consts::FRAC_1_SQRT_2;
 
 impl Keypoints {
     /// The four points in the order of the heatmaps: long start, long end, short start, short end.
@@ -123,11 +131,11 @@ impl RecistAxes {
     /// The measurement that four keypoints in slice pixels stand for.
     ///
     /// The longer of the two axes (in millimetres where `spacing` is known, in pixels else) is the long
-    /// axis and stays as it is. The other keeps its midpoint; each of its ends is moved along the long axis
-    /// until the axis is perpendicular to it, so its length is that of its projection.
+    /// axis and stays as it is. The other is turned round its midpoint until it is perpendicular, and keeps its
+    /// length: where the long axis could lie in several directions, the width seen is a width all the same.
     ///
     /// # Errors
-    /// If a coordinate is not finite or an axis has no length.
+    /// If a coordinate is not finite, an axis has no length, or the axes are less than 45 degrees apart.
     pub fn from_keypoints(keypoints: &Keypoints, spacing: Option<PixelSpacing>) -> Result<Self, AxesError> {
         if !keypoints.to_array().iter().all(|p| p.is_finite()) {
             return Err(AxesError::NotFinite { keypoints: *keypoints });
@@ -142,10 +150,13 @@ impl RecistAxes {
         let direction = to_mm(long.1 - long.0);
         let normal = Point::new(-direction.y, direction.x);
         let half_mm = to_mm(short.1 - short.0) * 0.5;
-        let along_normal = half_mm.dot(normal) / normal.dot(normal);
-        let half = to_pixels(normal * along_normal);
+        let unit = normal * (1.0 / normal.length());
+        let half = to_pixels(unit * half_mm.length());
         if !half.is_finite() || half == Point::default() {
             return Err(AxesError::NoLength { keypoints: *keypoints });
+        }
+        if half_mm.dot(unit).abs() < LEAST_COSINE * half_mm.length() {
+            return Err(AxesError::NotPerpendicular { keypoints: *keypoints });
         }
         let middle = short.0.midpoint(short.1);
         Ok(Self {
@@ -183,6 +194,7 @@ impl fmt::Display for AxesError {
         let (what, keypoints) = match self {
             Self::NotFinite { keypoints } => ("endpoints are not finite", keypoints),
             Self::NoLength { keypoints } => ("an axis has no length", keypoints),
+            Self::NotPerpendicular { keypoints } => ("the axes are less than 45 degrees apart", keypoints),
         };
         write!(f, "{what}:")?;
         keypoints.to_array().iter().try_for_each(|p| write!(f, " ({}, {})", p.x, p.y))
@@ -202,12 +214,14 @@ mod tests {
     #[test]
     fn the_short_axis_is_perpendicular_in_millimetre_space() {
         let raw = keypoints([(0.0, 0.0), (20.0, 10.0), (8.0, 9.0), (13.0, 1.0)]);
-        for spacing in [None, Some((0.7, 0.7)), Some((2.0, 0.5)), Some((0.5, 1.25))] {
+        for spacing in [None, Some((0.7, 0.7)), Some((0.9, 0.6)), Some((0.5, 0.8))] {
             let spacing = spacing.map(|(row, column)| PixelSpacing::new(row, column).unwrap());
             let axes = RecistAxes::from_keypoints(&raw, spacing).unwrap();
             let to_mm = |a: Axis| spacing.map_or(a.end() - a.start(), |s| s.to_mm(a.end() - a.start()));
             assert!(to_mm(axes.long()).dot(to_mm(axes.short())).abs() < 1e-9, "{spacing:?}");
             assert!(axes.short().start().midpoint(axes.short().end()).distance(Point::new(10.5, 5.0)) < 1e-9);
+            let seen = spacing.map_or(Point::new(5.0, -8.0), |s| s.to_mm(Point::new(5.0, -8.0)));
+            assert!((to_mm(axes.short()).length() - seen.length()).abs() < 1e-9, "it keeps its length");
         }
     }
 
@@ -238,12 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn keypoints_without_a_length_are_refused() {
+    fn keypoints_that_are_no_two_axes_are_refused() {
         let cases = [
             ([(1.0, 1.0); 4], "an axis has no length: (1, 1) (1, 1) (1, 1) (1, 1)"),
             (
-                [(0.0, 0.0), (9.0, 0.0), (4.0, 0.0), (5.0, 0.0)],
-                "an axis has no length: (0, 0) (9, 0) (4, 0) (5, 0)",
+                [(0.0, 0.0), (9.0, 0.0), (4.0, 0.0), (4.0, 0.0)],
+                "an axis has no length: (0, 0) (9, 0) (4, 0) (4, 0)",
+            ),
+            (
+                [(0.0, 0.0), (9.0, 0.0), (4.0, 0.0), (8.0, 3.0)],
+                "the axes are less than 45 degrees apart: (0, 0) (9, 0) (4, 0) (8, 3)",
             ),
             (
                 [(0.0, 0.0), (f64::NAN, 0.0), (4.0, 1.0), (5.0, 3.0)],
