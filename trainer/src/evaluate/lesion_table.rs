@@ -58,7 +58,13 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     number("model_long_signed_mm", mean(|difference| difference.mm.long));
     number("model_short_signed_mm", mean(|difference| difference.mm.short));
     number("model_long_signed_percent", mean(Difference::long_percent));
-    for (of, differences) in [("model", &row.model), ("readers", &row.readers), ("box_only", &row.box_only)] {
+    let kinds = [
+        ("model", &row.model),
+        ("readers", &row.readers),
+        ("others", &row.others),
+        ("box_only", &row.box_only),
+    ];
+    for (of, differences) in kinds {
         let statistics: Statistics = differences.iter().map(|difference| &difference.mm).collect();
         for (i, quantity) in ["long", "short", "long_ends", "short_ends"].iter().enumerate() {
             let value = (statistics.count > 0).then_some(statistics.mean[i]);

@@ -10,6 +10,7 @@ mod errors;
 mod evaluation;
 mod four;
 mod lesion_table;
+mod others;
 mod picture;
 mod reliability;
 mod report;

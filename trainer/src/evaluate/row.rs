@@ -1,5 +1,6 @@
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
 
+use super::others::others;
 use super::{Careless, Difference};
 use crate::data::Lesion;
 
@@ -26,6 +27,8 @@ pub struct Row {
     pub model: Vec<Difference>,
     /// Every reader against every other.
     pub readers: Vec<Difference>,
+    /// The mean of the others against every reader; empty for fewer than three readers.
+    pub others: Vec<Difference>,
     /// The box's own guess against every reader.
     pub box_only: Vec<Difference>,
     /// What happened in other boxes, where they were tried.
@@ -74,6 +77,7 @@ impl Row {
             found,
             model: found.map_or_else(Vec::new, |found| against(&found.keypoints)),
             readers: pairs.collect(),
+            others: others(&lesion.keypoints().collect::<Vec<_>>(), spacing),
             box_only: against(&guess(area, box_scale)),
             careless: None,
         }
@@ -136,6 +140,7 @@ pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) ->
         found: Some(Found { keypoints, confidence: 0.5 }),
         model: vec![difference(model)],
         readers: vec![difference(readers)],
+        others: Vec::new(),
         box_only: vec![difference(3.0); 2],
         careless: None,
     }

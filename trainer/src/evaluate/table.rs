@@ -6,13 +6,16 @@ use super::bootstrap::intervals;
 use super::{Difference, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
-/// one another on the same lesions, and of the box alone to the readers.
+/// one another on the same lesions, of the mean of the other readers to each, and of the box alone to the readers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// The comparisons, in this order.
     pub comparisons: Vec<Comparison>,
     /// The cascade's means over the readers', in mm; absent where not every lesion has two readers.
     pub model_over_readers: Option<Four<Estimate>>,
+    /// The means of the other readers' mean over the readers', in mm: about what an ideal model would have. Absent
+    /// where not every lesion has three readers.
+    pub others_over_readers: Option<Four<Estimate>>,
     /// The box's means over the cascade's, in mm.
     pub box_only_over_model: Four<Estimate>,
 }
@@ -53,12 +56,20 @@ pub struct Estimate {
 /// Which of a row's differences.
 type Kind = fn(&Row) -> &[Difference];
 
-const KINDS: [(&str, Kind); 3] =
-    [("model", |row| &row.model), ("readers", |row| &row.readers), ("box only", |row| &row.box_only)];
+const KINDS: [(&str, Kind); 4] = [
+    ("model", |row| &row.model),
+    ("readers", |row| &row.readers),
+    ("others' mean", |row| &row.others),
+    ("box only", |row| &row.box_only),
+];
 
 const MODEL: usize = 0;
 const READERS: usize = 1;
-const BOX_ONLY: usize = 2;
+const OTHERS: usize = 2;
+const BOX_ONLY: usize = 3;
+
+/// The ratios of means, in the order in which they follow the means.
+const RATIOS: [[usize; 2]; 3] = [[MODEL, READERS], [OTHERS, READERS], [BOX_ONLY, MODEL]];
 
 /// Of one kind: in millimetres, in pixels.
 fn statistics(rows: &[&Row], kind: Kind) -> [Statistics; 2] {
@@ -70,7 +81,7 @@ fn statistics(rows: &[&Row], kind: Kind) -> [Statistics; 2] {
 fn numbers(rows: &[&Row]) -> Vec<f64> {
     let all = KINDS.map(|(_, kind)| statistics(rows, kind));
     let mut numbers: Vec<f64> = all.iter().flatten().flat_map(|statistics| statistics.mean).collect();
-    for (above, below) in [(MODEL, READERS), (BOX_ONLY, MODEL)] {
+    for [above, below] in RATIOS {
         numbers.extend((0..4).map(|i| all[above][0].mean[i] / all[below][0].mean[i]));
     }
     numbers
@@ -100,11 +111,14 @@ impl Table {
             }
         });
         let comparisons: Vec<_> = comparisons.filter(|comparison| comparison.count > 0).collect();
-        let several = !rows.is_empty() && rows.iter().all(|row| row.reader_count() > 1);
+        let readers = rows.iter().map(|row| row.reader_count()).min().unwrap_or(0);
+        let [model, others, box_only] =
+            [0, 1, 2].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
         Self {
             comparisons,
-            model_over_readers: several.then(|| Four::from_fn(|i| estimate(8 * KINDS.len() + i))),
-            box_only_over_model: Four::from_fn(|i| estimate(8 * KINDS.len() + 4 + i)),
+            model_over_readers: (readers > 1).then_some(model),
+            others_over_readers: (readers > 2).then_some(others),
+            box_only_over_model: box_only,
         }
     }
 }
@@ -113,7 +127,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: [String; 4], last: &str| {
             let [long, short, long_ends, short_ends] = cells;
-            writeln!(f, "  {name:<18} {long:>16} {short:>16} {long_ends:>16} {short_ends:>16}   {last}")
+            writeln!(f, "  {name:<22} {long:>16} {short:>16} {long_ends:>16} {short_ends:>16}   {last}")
         };
         let heads = ["long axis", "short axis", "long axis' ends", "short axis' ends"].map(str::to_owned);
         line(f, "mean ± deviation", heads, "n")?;
@@ -128,6 +142,9 @@ impl fmt::Display for Table {
         let cell = |e: &Estimate| format!("{:.2} {:.2}-{:.2}", e.value, e.interval[0], e.interval[1]);
         if let Some(ratios) = &self.model_over_readers {
             line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
+        }
+        if let Some(ratios) = &self.others_over_readers {
+            line(f, "others' mean / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
         }
         line(f, "box only / model", self.box_only_over_model.as_array().map(cell), "mm, 95 % by patient")
     }
@@ -164,6 +181,7 @@ mod tests {
         };
         let table = Table::of(&[&one, &example(1, 12.0, 1.0, 2.0)]);
         assert_eq!(table.model_over_readers, None);
+        assert_eq!(table.others_over_readers, None, "one and two readers have no mean of others");
         let alone = Table::of(&[&one]);
         assert_eq!(alone.comparisons.iter().map(|c| c.of).collect::<Vec<_>>(), ["model", "box only"]);
     }

@@ -205,7 +205,9 @@ pub(super) unsafe fn add(memory: Memory<'_>, job: &Addition) {
                         // SAFETY: as above.
                         let a = unsafe { four_values(first, take(first, y, x), blocks) };
                         let mut sums = [_mm512_setzero_si512(); 4];
-                        unrolled!(N < 4, { sums[N] = _mm512_cvtps_epi32(_mm512_add_ps(a[N], b[N])) });
+                        unrolled!(N < 4, {
+                            sums[N % 4] = _mm512_cvtps_epi32(_mm512_add_ps(a[N % 4], b[N % 4]))
+                        });
                         let at = job.output + y * job.output_row + x * job.channels + channel;
                         let (to, bytes) = (memory.pointer(at, 16 * blocks), packed(sums, limits));
                         // SAFETY: as above.
@@ -228,7 +230,7 @@ unsafe fn four_values(residue: Residue, at: *const u8, blocks: usize) -> [__m512
     unrolled!(N < 4, {
         if N < blocks {
             // SAFETY: the caller's promise.
-            result[N] = unsafe { values(residue, at.add(16 * N)) };
+            result[N % 4] = unsafe { values(residue, at.add(16 * N)) };
         }
     });
     result
