@@ -27,7 +27,8 @@ pub enum NormaliseError {
 /// # Errors
 /// If a sample is not finite or the percentiles coincide.
 pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), NormaliseError> {
-    if !patch.iter().all(|v| v.is_finite()) {
+    // All of them, without an end before the last: that is done in vectors.
+    if !patch.iter().fold(true, |finite, v| finite & v.is_finite()) {
         return Err(NormaliseError::NotFinite);
     }
     for (key, value) in scratch.iter_mut().zip(patch.iter()) {

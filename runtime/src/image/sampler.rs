@@ -1,4 +1,4 @@
-use crate::geometry::{AffineGrid, Point};
+use crate::geometry::AffineGrid;
 
 /// Samples a square source of `source_size` x `source_size` values along the grid, bilinearly, into a target
 /// of `grid.size()` squared values: the forward pass of the paper's differentiable sampler.
@@ -11,37 +11,49 @@ use crate::geometry::{AffineGrid, Point};
 pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mut [f32]) {
     assert_eq!(source.len(), source_size * source_size, "the source is square");
     assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
-    for (value, point) in target.iter_mut().zip(grid.points()) {
-        *value = bilinear(source, source_size, point);
+    let [[a, b, c], [d, e, f]] = grid.target_to_source().rows();
+    for (y, row) in target.chunks_exact_mut(grid.size()).enumerate() {
+        let y = y as f64;
+        let mut columns: [f64; AT_ONCE] = core::array::from_fn(|i| i as f64);
+        for values in row.chunks_mut(AT_ONCE) {
+            let (left, across) = places(columns.map(|x| a * x + b * y + c), source_size);
+            let (top, down) = places(columns.map(|x| d * x + e * y + f), source_size);
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = bilinear(source, source_size, [left[i], top[i]], [across[i], down[i]]);
+            }
+            columns = columns.map(|x| x + AT_ONCE as f64);
+        }
     }
 }
 
-fn bilinear(source: &[f32], size: usize, point: Point) -> f32 {
-    let (x0, x1, fx) = neighbours(point.x, size);
-    let (y0, y1, fy) = neighbours(point.y, size);
-    let row = |y: usize| {
-        let (left, right) = (source[y * size + x0], source[y * size + x1]);
-        left + (right - left) * fx
-    };
-    let (top, bottom) = (row(y0), row(y1));
-    top + (bottom - top) * fy
+/// Pixels of a row whose places in the source are computed at once, in vectors.
+const AT_ONCE: usize = 8;
+
+/// The last samples before coordinates and how far each is on the way to the next; clamped to the source.
+fn places(at: [f64; AT_ONCE], size: usize) -> ([i32; AT_ONCE], [f32; AT_ONCE]) {
+    let at = at.map(|at| at.clamp(0.0, (size - 1) as f64));
+    // By way of 32 bits, which processors convert in one instruction.
+    #[allow(clippy::cast_possible_truncation, reason = "clamped to the source")]
+    let first = at.map(|at| at as i32);
+    #[allow(clippy::cast_possible_truncation, reason = "a share of one pixel")]
+    let share = core::array::from_fn(|i| (at[i] - f64::from(first[i])) as f32);
+    (first, share)
 }
 
-/// The two samples round a coordinate and the share of the second; clamped to the source.
-fn neighbours(at: f64, size: usize) -> (usize, usize, f32) {
-    let at = at.clamp(0.0, (size - 1) as f64);
-    // By way of 32 bits, which processors convert in one instruction.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the source")]
-    let (first, whole) = (at as i32 as usize, f64::from(at as i32));
-    #[allow(clippy::cast_possible_truncation, reason = "a share of one pixel")]
-    let share = (at - whole) as f32;
-    (first, (first + 1).min(size - 1), share)
+fn bilinear(source: &[f32], size: usize, corner: [i32; 2], [across, down]: [f32; 2]) -> f32 {
+    #[allow(clippy::cast_sign_loss, reason = "clamped to the source")]
+    let [x, y] = corner.map(|at| at as usize);
+    let (right, below) = (usize::from(x + 1 < size), if y + 1 < size { size } else { 0 });
+    let corners = &source[y * size + x..][..=below + right];
+    let row = |at: usize| corners[at] + (corners[at + right] - corners[at]) * across;
+    let (top, bottom) = (row(0), row(below));
+    top + (bottom - top) * down
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::AffineMap;
+    use crate::geometry::{AffineMap, Point};
 
     #[test]
     fn the_identity_copies_the_source() {
