@@ -42,8 +42,9 @@
  *
  * UNITS. Coordinates and lengths without a suffix are slice pixels; _mm is
  * millimetres, with row and column spacing separately. The short axis is
- * perpendicular to the long axis in millimetres. Without pixel spacing nothing is
- * guessed: all _mm fields are NaN.
+ * perpendicular to the long axis in millimetres: it is turned round its midpoint and
+ * keeps its length in millimetres. Without pixel spacing nothing is guessed: all _mm
+ * fields are NaN.
  *
  * MEMORY. The library takes nothing from the heap. Everything of a model lives in
  * the one block given to recist_open, whose size is known from the bundle alone.
@@ -116,8 +117,9 @@ typedef int32_t recist_status;
 #define RECIST_BOX_SIZE 13
 /* The box shows no contrast: there is nothing to measure. */
 #define RECIST_NO_CONTRAST 14
-/* The model sees no lesion that it can measure: draw the box again round the whole
- * lesion, about twice its size; if that fails, measure by hand. */
+/* The model sees no lesion that it can measure, or axes less than 45 degrees apart:
+ * draw the box again round the whole lesion, about twice its size; if that fails,
+ * measure by hand. */
 #define RECIST_NO_LESION 15
 /* Another call is running on this model. */
 #define RECIST_BUSY 16

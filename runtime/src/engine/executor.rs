@@ -198,7 +198,7 @@ fn each_pixel(tensor: &TensorRecord, mut f: impl FnMut(usize, usize)) {
     }
 }
 
-/// The maximum of `N` channels at a time: of as many as a pixel has a multiple of.
+/// Pools `N` channels at a time; a pixel's bytes are a multiple of `N`.
 fn pool_maximum<const N: usize>(
     memory: Memory,
     step: &StepRecord,

@@ -25,7 +25,7 @@ pub struct Axis {
 
 /// A RECIST measurement: the long axis and the short axis perpendicular to it, in slice pixels.
 ///
-/// Invariants: all coordinates are finite; the long axis has a length and the short axis is at most as long;
+/// Invariants: all coordinates are finite; the long axis has a length and the short axis is, to rounding, at most as long;
 /// the axes are perpendicular in millimetre space (in pixel space where the spacing is unknown); the long
 /// axis starts at the end with the smaller x (smaller y on a tie), the short axis at the end with the
 /// smaller y (smaller x on a tie).
@@ -37,6 +37,7 @@ pub struct RecistAxes {
 
 /// Why four keypoints are not a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum AxesError {
     /// A coordinate is NaN or infinite.
     NotFinite {
@@ -49,7 +50,7 @@ pub enum AxesError {
         keypoints: Keypoints,
     },
     /// The axes are less than 45 degrees apart: which of them is right cannot be told.
-    NotPerpendicular {
+    Oblique {
         /// The keypoints.
         keypoints: Keypoints,
     },
@@ -132,7 +133,7 @@ impl RecistAxes {
     ///
     /// The longer of the two axes (in millimetres where `spacing` is known, in pixels else) is the long
     /// axis and stays as it is. The other is turned round its midpoint until it is perpendicular, and keeps its
-    /// length: where the long axis could lie in several directions, the width seen is a width all the same.
+    /// length in that unit: where the long axis could lie in several directions, the width seen is a width all the same.
     ///
     /// # Errors
     /// If a coordinate is not finite, an axis has no length, or the axes are less than 45 degrees apart.
@@ -156,7 +157,7 @@ impl RecistAxes {
             return Err(AxesError::NoLength { keypoints: *keypoints });
         }
         if half_mm.dot(unit).abs() < LEAST_COSINE * half_mm.length() {
-            return Err(AxesError::NotPerpendicular { keypoints: *keypoints });
+            return Err(AxesError::Oblique { keypoints: *keypoints });
         }
         let middle = short.0.midpoint(short.1);
         Ok(Self {
@@ -194,7 +195,7 @@ impl fmt::Display for AxesError {
         let (what, keypoints) = match self {
             Self::NotFinite { keypoints } => ("endpoints are not finite", keypoints),
             Self::NoLength { keypoints } => ("an axis has no length", keypoints),
-            Self::NotPerpendicular { keypoints } => ("the axes are less than 45 degrees apart", keypoints),
+            Self::Oblique { keypoints } => ("the axes are less than 45 degrees apart", keypoints),
         };
         write!(f, "{what}:")?;
         keypoints.to_array().iter().try_for_each(|p| write!(f, " ({}, {})", p.x, p.y))

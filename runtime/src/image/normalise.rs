@@ -27,7 +27,7 @@ pub enum NormaliseError {
 /// # Errors
 /// If a sample is not finite or the percentiles coincide.
 pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), NormaliseError> {
-    // All of them, without an end before the last: that is done in vectors.
+    // Every sample is looked at, even after one that is not finite: that can be done in vectors.
     if !patch.iter().fold(true, |finite, v| finite & v.is_finite()) {
         return Err(NormaliseError::NotFinite);
     }

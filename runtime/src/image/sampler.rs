@@ -12,7 +12,7 @@ pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mu
     assert_eq!(source.len(), source_size * source_size, "the source is square");
     assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
     let [[a, b, c], [d, e, f]] = grid.target_to_source().rows();
-    for (y, row) in target.chunks_exact_mut(grid.size()).enumerate() {
+    for (y, row) in target.chunks_exact_mut(grid.size().max(1)).enumerate() {
         let y = y as f64;
         let mut columns: [f64; AT_ONCE] = core::array::from_fn(|i| i as f64);
         for values in row.chunks_mut(AT_ONCE) {
@@ -78,6 +78,23 @@ mod tests {
             let mut target = [0.0];
             sample(&source, 2, &AffineGrid::new(map, 1), &mut target);
             assert_eq!(target, [want], "{x} {y}");
+        }
+    }
+
+    #[test]
+    fn a_grid_of_any_size_is_sampled_at_its_points() {
+        let source: Vec<f32> = (0..81).map(|i| (i * i % 37) as f32).collect();
+        let map = AffineMap::from_rows([[0.7, -0.4, 1.3], [0.5, 0.6, -1.2]]);
+        for size in [0, 1, 7, 13, 16, 21] {
+            let grid = AffineGrid::new(map, size);
+            let mut target = vec![0.0; size * size];
+            sample(&source, 9, &grid, &mut target);
+            for (value, point) in target.iter().zip(grid.points()) {
+                let mut alone = [0.0];
+                let here = AffineMap::scale_then_shift(0.0, 0.0, point);
+                sample(&source, 9, &AffineGrid::new(here, 1), &mut alone);
+                assert_eq!(alone, [*value], "{size}: {point:?}");
+            }
         }
     }
 

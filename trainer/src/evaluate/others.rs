@@ -5,8 +5,9 @@ use super::{Difference, Errors};
 /// The mean of all other readers against every reader: of their lengths, and of their endpoints. Empty for fewer
 /// than three readers, whose others are no mean.
 ///
-/// Of measurements of independent readers no better one can be made than their mean, so this is about what an
-/// ideal model would have.
+/// A yardstick for a model, not its limit: were readers' errors independent and normal, the mean of the n - 1 others
+/// would be √(n / (2n - 2)) as far from a reader as readers are from one another, 0.87 of it for three readers and
+/// 0.82 for four, and the truth itself 0.71.
 pub(super) fn others(readers: &[Keypoints], spacing: PixelSpacing) -> Vec<Difference> {
     if readers.len() < 3 {
         return Vec::new();
@@ -29,9 +30,9 @@ pub(super) fn others(readers: &[Keypoints], spacing: PixelSpacing) -> Vec<Differ
 /// The mean endpoints; each axis is taken in the direction that is nearer to the first one's.
 fn mean(all: &[Keypoints]) -> Keypoints {
     let mut sums = [Point::default(); 4];
+    let Some(first) = all.first() else { return Keypoints::from_array(sums) };
     for keypoints in all {
         let [a, b, c, d] = keypoints.to_array();
-        let [first, ..] = all else { break };
         let like = |[a, b]: [Point; 2], [start, end]: [Point; 2]| {
             let turned = a.distance(end) + b.distance(start) < a.distance(start) + b.distance(end);
             if turned { [b, a] } else { [a, b] }

@@ -6,15 +6,15 @@ use super::bootstrap::intervals;
 use super::{Difference, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
-/// one another on the same lesions, of the mean of the other readers to each, and of the box alone to the readers.
+/// one another on the same lesions, of the mean of the other readers to each (on the lesions of them that have three
+/// readers or more), and of the box alone to the readers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// The comparisons, in this order.
     pub comparisons: Vec<Comparison>,
     /// The cascade's means over the readers', in mm; absent where not every lesion has two readers.
     pub model_over_readers: Option<Four<Estimate>>,
-    /// The means of the other readers' mean over the readers', in mm: about what an ideal model would have. Absent
-    /// where not every lesion has three readers.
+    /// The means of the other readers' mean over the readers', in mm; absent where not every lesion has three readers.
     pub others_over_readers: Option<Four<Estimate>>,
     /// The box's means over the cascade's, in mm.
     pub box_only_over_model: Four<Estimate>,
@@ -170,6 +170,16 @@ mod tests {
             (table.comparisons[MODEL].mm.long.mean, table.comparisons[MODEL].px.short.deviation),
             (1.5, 0.5)
         );
+    }
+
+    #[test]
+    fn the_others_are_compared_with_the_readers() {
+        let mut row =
+            Row { box_only: vec![example(0, 12.0, 1.0, 2.0).box_only[0]; 3], ..example(0, 12.0, 1.0, 2.0) };
+        row.others = example(0, 12.0, 1.5, 2.0).model;
+        let table = Table::of(&[&row]);
+        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
+        assert_eq!(table.others_over_readers.unwrap().as_array().map(|ratio| ratio.value), [0.75; 4]);
     }
 
     #[test]

@@ -60,6 +60,7 @@ unsafe fn tile<const P: usize, const B: usize>(
     let channel = group * 16 * B;
     // The pixels of a bunch are a fixed step apart: few addresses, which stay in registers.
     let bunch = const { if P.is_multiple_of(4) { 4 } else { 2 - P % 2 } };
+    const { assert!(B > 1 || P == 1 || P.is_multiple_of(4), "narrow pixels are stored by fours") };
     let mut places = [[0; 2]; 4];
     for place in &mut places[..P / bunch] {
         *place = [y, x];
@@ -80,7 +81,7 @@ unsafe fn tile<const P: usize, const B: usize>(
 
     let mut sums = [[_mm512_setzero_si512(); B]; P];
     // SAFETY: every load lies in the slices taken above: 64 bytes of weights for each block and each 4 bytes
-    // of a window, 16 biases and scales for each block.
+    // of a window, 16 biases and scales for each block. Every store is to the channels of the tile's own pixels.
     unsafe {
         unrolled!(N < B, {
             let start = _mm512_loadu_si512(bias.as_ptr().add(16 * N).cast());

@@ -29,7 +29,7 @@ use core::str::FromStr;
 pub(super) use addition::Addition;
 pub(super) use memory::Memory;
 
-/// Channels that are added or pooled at once; every pixel has a multiple of them.
+/// The fewest channels that are added or pooled at once; every pixel has a multiple of them.
 pub(super) const CHANNELS: usize = 16;
 
 /// A way to compute convolutions; all of them give the same bits.
