@@ -25,9 +25,9 @@ pub struct Axis {
 
 /// A RECIST measurement: the long axis and the short axis perpendicular to it, in slice pixels.
 ///
-/// Invariants: all coordinates are finite; the long axis has a length and the short axis is, to rounding, at most as long;
-/// the axes are perpendicular in millimetre space (in pixel space where the spacing is unknown); the long
-/// axis starts at the end with the smaller x (smaller y on a tie), the short axis at the end with the
+/// Invariants: all coordinates are finite; the long axis has a length and the short axis is, to rounding, at
+/// most as long; the axes are perpendicular in millimetre space (in pixel space where the spacing is unknown);
+/// the long axis starts at the end with the smaller x (smaller y on a tie), the short axis at the end with the
 /// smaller y (smaller x on a tie).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RecistAxes {
@@ -133,7 +133,8 @@ impl RecistAxes {
     ///
     /// The longer of the two axes (in millimetres where `spacing` is known, in pixels else) is the long
     /// axis and stays as it is. The other is turned round its midpoint until it is perpendicular, and keeps its
-    /// length in that unit: where the long axis could lie in several directions, the width seen is a width all the same.
+    /// length in that unit: where the long axis could lie in several directions, the width seen is a width all the
+    /// same.
     ///
     /// # Errors
     /// If a coordinate is not finite, an axis has no length, or the axes are less than 45 degrees apart.

@@ -1,4 +1,4 @@
-use crate::geometry::AffineGrid;
+use crate::geometry::{AffineGrid, Point};
 
 /// Samples a square source of `source_size` x `source_size` values along the grid, bilinearly, into a target
 /// of `grid.size()` squared values: the forward pass of the paper's differentiable sampler.
@@ -11,13 +11,13 @@ use crate::geometry::AffineGrid;
 pub fn sample(source: &[f32], source_size: usize, grid: &AffineGrid, target: &mut [f32]) {
     assert_eq!(source.len(), source_size * source_size, "the source is square");
     assert_eq!(target.len(), grid.size() * grid.size(), "the target has the grid's size");
-    let [[a, b, c], [d, e, f]] = grid.target_to_source().rows();
     for (y, row) in target.chunks_exact_mut(grid.size().max(1)).enumerate() {
         let y = y as f64;
         let mut columns: [f64; AT_ONCE] = core::array::from_fn(|i| i as f64);
         for values in row.chunks_mut(AT_ONCE) {
-            let (left, across) = places(columns.map(|x| a * x + b * y + c), source_size);
-            let (top, down) = places(columns.map(|x| d * x + e * y + f), source_size);
+            let point = |x: f64| grid.target_to_source().apply(Point::new(x, y));
+            let (left, across) = places(columns.map(|x| point(x).x), source_size);
+            let (top, down) = places(columns.map(|x| point(x).y), source_size);
             for (i, value) in values.iter_mut().enumerate() {
                 *value = bilinear(source, source_size, [left[i], top[i]], [across[i], down[i]]);
             }
@@ -53,7 +53,7 @@ fn bilinear(source: &[f32], size: usize, corner: [i32; 2], [across, down]: [f32;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::{AffineMap, Point};
+    use crate::geometry::AffineMap;
 
     #[test]
     fn the_identity_copies_the_source() {
