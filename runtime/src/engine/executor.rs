@@ -11,8 +11,9 @@ pub type Split<'s> = &'s (dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 's);
 /// A convolution of fewer multiply-accumulates than this is not worth handing to other threads.
 const WORTH_SPLITTING: usize = 1 << 21;
 
-/// Parts that a convolution is split into.
+/// The most parts that a convolution is split into, and the fewest pixels of a part.
 const PARTS: usize = 8;
+const FEWEST_PIXELS: usize = 16;
 
 /// Why a plan was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Plan<'_> {
         outputs: &mut [&mut [f32]],
         kernel: Kernel,
     ) -> Result<(), RunError> {
-        self.run_split(workspace, inputs, outputs, kernel, &|parts, part| (0..parts).for_each(part))
+        self.execute(workspace, inputs, outputs, kernel, None)
     }
 
     /// As [`Plan::run`], with large convolutions handed in parts to `split`.
@@ -76,6 +77,17 @@ impl Plan<'_> {
         outputs: &mut [&mut [f32]],
         kernel: Kernel,
         split: Split<'_>,
+    ) -> Result<(), RunError> {
+        self.execute(workspace, inputs, outputs, kernel, Some(split))
+    }
+
+    fn execute(
+        &self,
+        workspace: &mut [u8],
+        inputs: &[&[f32]],
+        outputs: &mut [&mut [f32]],
+        kernel: Kernel,
+        split: Option<Split<'_>>,
     ) -> Result<(), RunError> {
         self.check_run(workspace.len(), inputs, outputs, kernel)?;
         let memory = Memory::new(&mut workspace[..self.workspace_bytes]);
@@ -118,7 +130,7 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn step(&self, step: &StepRecord, memory: Memory, kernel: Kernel, split: Split<'_>) {
+    fn step(&self, step: &StepRecord, memory: Memory, kernel: Kernel, split: Option<Split<'_>>) {
         let input = &self.tensors[step.input as usize];
         let output = &self.tensors[step.output as usize];
         let second = if step.second == NONE { None } else { Some(&self.tensors[step.second as usize]) };
@@ -147,13 +159,7 @@ impl Plan<'_> {
                     residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
                     rounding: output.rounding(step.relu == 1),
                 };
-                let work = job.pixels * channels * step.kernel as usize * run;
-                if work < WORTH_SPLITTING {
-                    kernel.convolve(memory, &job, 0..job.pixels);
-                } else {
-                    let border = |part: usize| job.pixels * part / PARTS;
-                    split(PARTS, &|part| kernel.convolve(memory, &job, border(part)..border(part + 1)));
-                }
+                convolve(memory, &job, kernel, split);
             }
             kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
@@ -183,6 +189,23 @@ impl Plan<'_> {
             }),
         }
         output.fill_halo(memory);
+    }
+}
+
+/// Computes a convolution, a large one in parts if it may be split: of its pixels or, where they are few, of its channels,
+/// so that no two parts read the same weights.
+fn convolve(memory: Memory, job: &Convolve<'_>, kernel: Kernel, split: Option<Split<'_>>) {
+    let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);
+    let work = pixels * job.channels * job.kernel_rows * job.run;
+    let Some(split) = split.filter(|_| work >= WORTH_SPLITTING) else {
+        return kernel.convolve(memory, job, 0..groups, 0..pixels);
+    };
+    let share = |all: usize, part: usize, parts: usize| all * part / parts..all * (part + 1) / parts;
+    if pixels >= PARTS * FEWEST_PIXELS {
+        split(PARTS, &|part| kernel.convolve(memory, job, 0..groups, share(pixels, part, PARTS)));
+    } else {
+        let parts = groups.min(PARTS);
+        split(parts, &|part| kernel.convolve(memory, job, share(groups, part, parts), 0..pixels));
     }
 }
 

@@ -10,9 +10,14 @@ macro_rules! kernel {
         /// # Safety
         /// The processor has the features named, and the job is a step of a validated plan in `memory`.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
+        pub(super) unsafe fn $convolve(
+            memory: Memory<'_>,
+            job: &Convolve<'_>,
+            groups: Range<usize>,
+            pixels: Range<usize>,
+        ) {
             // Tiles of 16 channels, whatever the width of a group: 4 pixels keep 8 accumulators in registers.
-            for block in 0..job.channels / 16 {
+            for block in groups.start * job.blocks..groups.end * job.blocks {
                 let mut at = pixels.start;
                 while at < pixels.end {
                     // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.

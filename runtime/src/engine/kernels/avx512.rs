@@ -9,9 +9,13 @@ use super::{Addition, Convolve, Memory, Residue};
 /// # Safety
 /// The processor has AVX-512 F, BW, VL and VNNI, and the job is a step of a validated plan in `memory`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
-    let groups = job.channels / (16 * job.blocks);
-    for group in 0..groups {
+pub(super) unsafe fn convolve(
+    memory: Memory<'_>,
+    job: &Convolve<'_>,
+    groups: Range<usize>,
+    pixels: Range<usize>,
+) {
+    for group in groups {
         let mut at = pixels.start;
         while at < pixels.end {
             let place = [at / job.width, at % job.width];

@@ -94,27 +94,33 @@ impl Kernel {
         Self::ALL.into_iter().rev().find(|k| k.runs_here()).unwrap_or(Self::Scalar)
     }
 
-    /// Computes the output pixels `pixels`, counted row by row, of a convolution.
+    /// Computes `groups` of the channels of `pixels`, counted row by row, of a convolution's output.
     ///
-    /// Two calls may run at once if their pixels differ. The caller has checked that the kernel runs here.
-    pub(super) fn convolve(self, memory: Memory, job: &Convolve<'_>, pixels: Range<usize>) {
+    /// Two calls may run at once if their groups or their pixels differ. The caller has checked that the kernel runs here.
+    pub(super) fn convolve(
+        self,
+        memory: Memory,
+        job: &Convolve<'_>,
+        groups: Range<usize>,
+        pixels: Range<usize>,
+    ) {
         match self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: Plan::run refuses kernels that do not run here; the plan was validated.
-            Self::Avx512Vnni => unsafe { avx512::convolve(memory, job, pixels) },
+            Self::Avx512Vnni => unsafe { avx512::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, pixels) },
+            Self::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, groups, pixels) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Avx2 => unsafe { avx2::convolve(memory, job, pixels) },
+            Self::Avx2 => unsafe { avx2::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Self::Neon => unsafe { neon::convolve(memory, job, pixels) },
+            Self::Neon => unsafe { neon::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Self::NeonDot => unsafe { neon::convolve_dot(memory, job, pixels) },
-            _ => scalar::convolve(memory, job, pixels),
+            Self::NeonDot => unsafe { neon::convolve_dot(memory, job, groups, pixels) },
+            _ => scalar::convolve(memory, job, groups, pixels),
         }
     }
 }

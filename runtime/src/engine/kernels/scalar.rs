@@ -4,12 +4,17 @@ use core::ops::Range;
 
 use super::{Convolve, Memory};
 
-pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, pixels: Range<usize>) {
+pub(super) fn convolve(
+    memory: Memory<'_>,
+    job: &Convolve<'_>,
+    groups: Range<usize>,
+    pixels: Range<usize>,
+) {
     let group = 16 * job.blocks;
     let group_weights = group * job.kernel_rows * job.run;
     for pixel in pixels {
         let [[input, output, residual]] = job.places(pixel);
-        for channel in 0..job.channels {
+        for channel in groups.start * group..groups.end * group {
             let weights = &job.weights[channel / group * group_weights..][..group_weights];
             let mut sum = job.bias[channel];
             for row in 0..job.kernel_rows {
