@@ -1,4 +1,5 @@
 use core::fmt;
+use core::ops::Range;
 
 use super::LARGEST;
 use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory, Residue, Rounding};
@@ -145,6 +146,8 @@ impl Plan<'_> {
                     input_row: input.row_bytes() * step.stride as usize,
                     input_pixel: (input.pixel_bytes * step.stride) as usize,
                     kernel_rows: step.kernel as usize,
+                    stride: step.stride as usize,
+                    rows_that_count: input.rows_that_count(step.padding),
                     kernel_row: input.row_bytes(),
                     run,
                     output: output.pixel(0, 0),
@@ -281,6 +284,14 @@ impl TensorRecord {
     fn at(&self, y: usize, x: usize) -> usize {
         let halo = self.halo as usize;
         self.offset as usize + (y + halo) * self.row_bytes() + (x + halo) * self.pixel_bytes as usize
+    }
+
+    /// The rows of the padded tensor that may add to a sum: padding adds nothing where it is 0.
+    fn rows_that_count(&self, padding: u32) -> Range<usize> {
+        if self.zero_point > 0 {
+            return 0..usize::MAX;
+        }
+        padding as usize..(padding + self.height) as usize
     }
 
     fn rounding(&self, relu: bool) -> Rounding {

@@ -36,7 +36,7 @@
 //!
 //! # Threads
 //!
-//! [`Plan::run`] is single-threaded. [`Plan::run_split`] hands every convolution in parts to a function of
+//! [`Plan::run`] is single-threaded. [`Plan::run_split`] hands large convolutions in parts to a function of
 //! the caller's, which may run them on as many threads as it likes: the bits stay the same.
 
 mod executor;

@@ -179,6 +179,14 @@ pub(crate) fn pyramid(random: &mut Random, size: usize) -> Network {
     b.finish(&[map, numbers])
 }
 
+/// Convolutions of many channels over few pixels, which threads share by channels.
+pub(crate) fn deep(random: &mut Random) -> Network {
+    let (mut b, input) = Builder::new(random, 64, 8, 8);
+    let x = b.convolution(input, 160, [3, 1, 1], true, None);
+    let y = b.convolution(x, 256, [3, 2, 1], true, None);
+    b.finish(&[x, y])
+}
+
 /// One or a few operators of random kinds and sizes; interpreted, of sizes that end within seconds.
 pub(crate) fn small(random: &mut Random) -> Network {
     let (most_channels, most_pixels) = if cfg!(miri) { (16, 4) } else { (130, 18) };

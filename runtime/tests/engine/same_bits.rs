@@ -1,6 +1,6 @@
 use recist::engine::{Kernel, Network, Operator, Plan, compile};
 
-use crate::networks::{pyramid, small, stacked_hourglass};
+use crate::networks::{deep, pyramid, small, stacked_hourglass};
 use crate::{Aligned, Random, reference, share};
 
 /// A byte that the engine does not write by itself, round and in the workspace before a run.
@@ -110,13 +110,16 @@ fn a_changed_weight_changes_the_bits() {
 #[test]
 fn threads_do_not_change_the_bits() {
     let mut random = Random(4);
-    let network = stacked_hourglass(&mut random, 64, 128);
-    let plan = Aligned::new(&compile(&network).unwrap());
-    let plan = Plan::open(plan.bytes()).unwrap();
-    let inputs = inputs(&network, &mut random);
-    let want = run(&plan, &inputs, Kernel::best(), 1);
-    for threads in [2, 3] {
-        assert!(run(&plan, &inputs, Kernel::best(), threads) == want);
+    for network in [stacked_hourglass(&mut random, 64, 128), deep(&mut random)] {
+        let plan = Aligned::new(&compile(&network).unwrap());
+        let plan = Plan::open(plan.bytes()).unwrap();
+        let inputs = inputs(&network, &mut random);
+        for kernel in kernels() {
+            let want = run(&plan, &inputs, kernel, 1);
+            for threads in [2, 3] {
+                assert!(run(&plan, &inputs, kernel, threads) == want, "{kernel}, {threads} threads");
+            }
+        }
     }
 }
 

@@ -73,14 +73,17 @@ unsafe fn tile<const P: usize, const B: usize>(
             [y, x] = [y + 1, 0];
         }
     }
+    let rows = job.window_rows(places[0][0], places[P / bunch - 1][0]);
     let step = job.input_pixel;
     let window = (job.kernel_rows - 1) * job.kernel_row + job.run + (bunch - 1) * step;
     let mut inputs = [core::ptr::null(); 4];
     for (input, [y, x]) in inputs.iter_mut().zip(places).take(P / bunch) {
-        *input = memory.pointer(job.window(y, x), window).cast_const();
+        *input =
+            memory.pointer(job.window(y, x), window).wrapping_add(rows.start * job.kernel_row).cast_const();
     }
     let group_bytes = 16 * B * job.kernel_rows * job.run;
-    let mut weights = job.weights[group * group_bytes..][..group_bytes].as_ptr().cast::<__m512i>();
+    let weights = &job.weights[group * group_bytes..][..group_bytes];
+    let mut weights = weights[rows.start * 16 * B * job.run..].as_ptr().cast::<__m512i>();
     let (bias, scales) = (&job.bias[channel..][..16 * B], &job.scales[channel..][..16 * B]);
 
     let mut sums = [[_mm512_setzero_si512(); B]; P];
@@ -91,7 +94,7 @@ unsafe fn tile<const P: usize, const B: usize>(
             let start = _mm512_loadu_si512(bias.as_ptr().add(16 * N).cast());
             unrolled!(I < P, { sums[I][N] = start });
         });
-        for _ in 0..job.kernel_rows {
+        for _ in rows {
             let mut row = inputs;
             for _ in 0..job.run / 4 {
                 let mut w = [_mm512_setzero_si512(); B];
@@ -129,9 +132,14 @@ unsafe fn tile<const P: usize, const B: usize>(
         });
         let limits = [_mm512_set1_epi8(job.rounding.zero_point()), _mm512_set1_epi8(job.rounding.lowest())];
         if B > 1 {
+            let mut outputs = [core::ptr::null_mut(); 4];
+            unrolled!(F < P / bunch, {
+                let [y, x] = places[F % 4];
+                outputs[F % 4] =
+                    memory.pointer(job.output(y, x) + channel, (bunch - 1) * job.channels + 16 * B);
+            });
             unrolled!(I < P, {
-                let [y, x] = places[I / bunch % 4];
-                let to = memory.pointer(job.output(y, x + I % bunch) + channel, 16 * B);
+                let to = outputs[I / bunch % 4].wrapping_add(I % bunch * job.channels);
                 let bytes = packed([sums[I][0], sums[I][1 % B], sums[I][2 % B], sums[I][3 % B]], limits);
                 _mm512_mask_storeu_epi32(to.cast(), WHOLE >> (16 - 4 * B), bytes);
             });

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 ///
 /// Every access is checked against the length. Steps of a validated plan write one tensor and read others (or
 /// read each pixel of an addend before they write their result over it), and the parts of a split convolution
-/// write different pixels, so no byte is written while another thread reads or writes it.
+/// write different channels or pixels, so no byte is written while another thread reads or writes it.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Memory<'w> {
     base: *mut u8,

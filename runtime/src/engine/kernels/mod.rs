@@ -126,6 +126,7 @@ impl Kernel {
 }
 
 /// One convolution over the workspace; lengths and positions in bytes.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no kernel leaves out rows"))]
 pub(super) struct Convolve<'a> {
     /// Where the window of output pixel (0, 0) begins.
     pub(super) input: usize,
@@ -135,6 +136,10 @@ pub(super) struct Convolve<'a> {
     pub(super) input_pixel: usize,
     /// Rows of a window.
     pub(super) kernel_rows: usize,
+    /// Rows from one window to that below.
+    pub(super) stride: usize,
+    /// Rows of the input, counted from the first window's first, that are more than zeros: a kernel may leave out others.
+    pub(super) rows_that_count: Range<usize>,
     /// From one row of a window to the next.
     pub(super) kernel_row: usize,
     /// Bytes of a row of a window, all channels of its pixels; a multiple of 4.
@@ -173,6 +178,15 @@ impl Convolve<'_> {
             }
         }
         places
+    }
+
+    /// The rows of the windows of output rows `first` to `last` that may add to their sums.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn window_rows(&self, first: usize, last: usize) -> Range<usize> {
+        let start = self.rows_that_count.start.saturating_sub(last * self.stride);
+        let end = self.rows_that_count.end.saturating_sub(first * self.stride).min(self.kernel_rows);
+        start..end.max(start)
     }
 
     #[inline(always)]

@@ -4,12 +4,7 @@ use core::ops::Range;
 
 use super::{Convolve, Memory};
 
-pub(super) fn convolve(
-    memory: Memory<'_>,
-    job: &Convolve<'_>,
-    groups: Range<usize>,
-    pixels: Range<usize>,
-) {
+pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, groups: Range<usize>, pixels: Range<usize>) {
     let group = 16 * job.blocks;
     let group_weights = group * job.kernel_rows * job.run;
     for pixel in pixels {
