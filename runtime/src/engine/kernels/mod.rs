@@ -96,7 +96,8 @@ impl Kernel {
 
     /// Computes `groups` of the channels of `pixels`, counted row by row, of a convolution's output.
     ///
-    /// Two calls may run at once if their groups or their pixels differ. The caller has checked that the kernel runs here.
+    /// Two calls may run at once if their groups or their pixels differ. The caller has checked that the kernel
+    /// runs here.
     pub(super) fn convolve(
         self,
         memory: Memory,
@@ -138,7 +139,8 @@ pub(super) struct Convolve<'a> {
     pub(super) kernel_rows: usize,
     /// Rows from one window to that below.
     pub(super) stride: usize,
-    /// Rows of the input, counted from the first window's first, that are more than zeros: a kernel may leave out others.
+    /// Rows of the input, counted from the first window's first, that are more than zeros: a kernel may leave
+    /// out the others.
     pub(super) rows_that_count: Range<usize>,
     /// From one row of a window to the next.
     pub(super) kernel_row: usize,

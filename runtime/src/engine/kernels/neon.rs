@@ -7,7 +7,10 @@ use core::ops::Range;
 use super::{Convolve, Memory};
 
 macro_rules! kernel {
-    ($convolve:ident, $tile:ident, $features:literal, $multiply_add:ident, $finish:ident, $vectors:literal) => {
+    (
+        $convolve:ident, $tile:ident, $features:literal, $multiply_add:ident, $finish:ident, $vectors:literal,
+        $($pixels:literal)+
+    ) => {
         /// # Safety
         /// The processor has the features named, and the job is a step of a validated plan in `memory`.
         #[target_feature(enable = $features)]
@@ -17,21 +20,21 @@ macro_rules! kernel {
             groups: Range<usize>,
             pixels: Range<usize>,
         ) {
-            for block in groups.start * job.blocks..groups.end * job.blocks {
+            for group in groups {
                 let mut at = pixels.start;
                 while at < pixels.end {
                     // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.
                     at += unsafe {
                         match pixels.end - at {
-                            2.. => $tile::<2>(memory, job, block, at),
-                            _ => $tile::<1>(memory, job, block, at),
+                            $($pixels.. => $tile::<$pixels>(memory, job, group, at),)+
+                            _ => $tile::<1>(memory, job, group, at),
                         }
                     };
                 }
             }
         }
 
-        /// Computes `P` pixels from `at` on of one block of 16 channels; returns `P`.
+        /// Computes `P` pixels from `at` on of a group of channels, block by block; returns `P`.
         ///
         /// # Safety
         /// As the function above; `at + P` pixels exist.
@@ -40,64 +43,68 @@ macro_rules! kernel {
         unsafe fn $tile<const P: usize>(
             memory: Memory<'_>,
             job: &Convolve<'_>,
-            block: usize,
+            group: usize,
             at: usize,
         ) -> usize {
-            let (channel, group) = (block * 16, block / job.blocks);
             let places: [[usize; 3]; P] = job.places(at);
             let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
-            let mut inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
+            let inputs: [*const u8; P] = places.map(|[i, ..]| memory.pointer(i, window).cast_const());
             let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
             let weights = &job.weights[group * group_bytes..][..group_bytes];
             let step = 64 * job.blocks;
-            let bias = &job.bias[channel..][..16];
-            let scales = &job.scales[channel..][..16];
-            // SAFETY: every load lies in the slices taken above: of each step of weights the 64 bytes of the
-            // block, 16 biases and scales.
-            unsafe {
-                let mut weights = weights.as_ptr().add(64 * (block % job.blocks)).cast::<i8>();
-                let mut sums = [[vdupq_n_s32(0); $vectors]; P];
-                for _ in 0..job.kernel_rows {
-                    for four in 0..job.run / 4 {
-                        let w = [0, 16, 32, 48].map(|n| vld1q_s8(weights.add(n)));
-                        weights = weights.wrapping_add(step);
-                        unrolled!(I < P, {
-                            let x = inputs[I].add(4 * four).cast::<i32>().read_unaligned();
-                            $multiply_add(&mut sums[I], vreinterpretq_s8_s32(vdupq_n_s32(x)), w);
-                        });
-                    }
-                    inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
-                }
-                unrolled!(I < P, {
-                    let sums = $finish(sums[I]);
-                    let quarters: [int32x4_t; 4] = core::array::from_fn(|n| {
-                        let sum = vaddq_s32(sums[n], vld1q_s32(bias.as_ptr().add(4 * n)));
-                        let scale = vld1q_f32(scales.as_ptr().add(4 * n));
-                        let mut result = vmulq_f32(vcvtq_f32_s32(sum), scale);
-                        if let Some(residue) = job.residual {
-                            let q: [u8; 4] = memory.get(places[I][2] + channel + 4 * n);
-                            let q = q.map(|q| i32::from(q) - residue.zero);
-                            let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
-                            result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
+            for block in 0..job.blocks {
+                let channel = 16 * (group * job.blocks + block);
+                let mut inputs = inputs;
+                let bias = &job.bias[channel..][..16];
+                let scales = &job.scales[channel..][..16];
+                // SAFETY: every load lies in the slices taken above: of each step of weights the 64 bytes of the
+                // block, 16 biases and scales.
+                unsafe {
+                    let mut weights = weights.as_ptr().add(64 * block).cast::<i8>();
+                    let mut sums = [[vdupq_n_s32(0); $vectors]; P];
+                    for _ in 0..job.kernel_rows {
+                        for four in 0..job.run / 4 {
+                            let w = [0, 16, 32, 48].map(|n| vld1q_s8(weights.add(n)));
+                            weights = weights.wrapping_add(step);
+                            unrolled!(I < P, {
+                                let x = inputs[I].add(4 * four).cast::<i32>().read_unaligned();
+                                $multiply_add(&mut sums[I], vreinterpretq_s8_s32(vdupq_n_s32(x)), w);
+                            });
                         }
-                        vcvtnq_s32_f32(result)
+                        inputs = inputs.map(|row| row.wrapping_add(job.kernel_row));
+                    }
+                    unrolled!(I < P, {
+                        let sums = $finish(sums[I]);
+                        let quarters: [int32x4_t; 4] = core::array::from_fn(|n| {
+                            let sum = vaddq_s32(sums[n], vld1q_s32(bias.as_ptr().add(4 * n)));
+                            let scale = vld1q_f32(scales.as_ptr().add(4 * n));
+                            let mut result = vmulq_f32(vcvtq_f32_s32(sum), scale);
+                            if let Some(residue) = job.residual {
+                                let q: [u8; 4] = memory.get(places[I][2] + channel + 4 * n);
+                                let q = q.map(|q| i32::from(q) - residue.zero);
+                                let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
+                                result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
+                            }
+                            vcvtnq_s32_f32(result)
+                        });
+                        // Narrowing saturates: what does not fit a byte is beyond the limits.
+                        let low = vcombine_s16(vqmovn_s32(quarters[0]), vqmovn_s32(quarters[1]));
+                        let high = vcombine_s16(vqmovn_s32(quarters[2]), vqmovn_s32(quarters[3]));
+                        let bytes = vcombine_s8(vqmovn_s16(low), vqmovn_s16(high));
+                        let bytes = vqaddq_s8(bytes, vdupq_n_s8(job.rounding.zero_point()));
+                        let bytes = vreinterpretq_u8_s8(vmaxq_s8(bytes, vdupq_n_s8(job.rounding.lowest())));
+                        vst1q_u8(memory.pointer(places[I][1] + channel, 16), bytes);
                     });
-                    // Narrowing saturates: what does not fit a byte is beyond the limits.
-                    let low = vcombine_s16(vqmovn_s32(quarters[0]), vqmovn_s32(quarters[1]));
-                    let high = vcombine_s16(vqmovn_s32(quarters[2]), vqmovn_s32(quarters[3]));
-                    let bytes = vcombine_s8(vqmovn_s16(low), vqmovn_s16(high));
-                    let bytes = vqaddq_s8(bytes, vdupq_n_s8(job.rounding.zero_point()));
-                    let bytes = vreinterpretq_u8_s8(vmaxq_s8(bytes, vdupq_n_s8(job.rounding.lowest())));
-                    vst1q_u8(memory.pointer(places[I][1] + channel, 16), bytes);
-                });
+                }
             }
             P
         }
     };
 }
 
-kernel!(convolve, tile, "neon", multiply_add, add_pairs, 8);
-kernel!(convolve_dot, tile_dot, "neon,dotprod", multiply_add_dot, as_they_are, 4);
+// At most as many pixels as leave all sums in registers.
+kernel!(convolve, tile, "neon", multiply_add, add_pairs, 8, 2);
+kernel!(convolve_dot, tile_dot, "neon,dotprod", multiply_add_dot, as_they_are, 4, 4 2);
 
 /// Adds products of 16 channels: two sums a channel, of two products each. Exact in 16 bits because
 /// activations have 7 bits.
