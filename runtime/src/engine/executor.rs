@@ -167,6 +167,9 @@ impl Plan<'_> {
             kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
             }
+            kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(32) => {
+                pool_maximum::<32>(memory, step, input, output);
+            }
             kind::MAXIMUM_POOL => pool_maximum::<CHANNELS>(memory, step, input, output),
             kind::AVERAGE_POOL => pool_average(memory, step, input, output),
             kind::ADD => {
