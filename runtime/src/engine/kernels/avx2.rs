@@ -77,15 +77,18 @@ macro_rules! kernel {
                         unrolled!(I < P, { inputs[I] = inputs[I].wrapping_add(job.kernel_row) });
                     }
                     unrolled!(I < P, {
+                        let residual = job.residual.map(|residue| {
+                            let q = _mm_loadu_si128(memory.pointer(places[I][2] + channel, 16).cast());
+                            // The difference of two seven-bit numbers fits a byte.
+                            let q = _mm_sub_epi8(q, _mm_set1_epi8(residue.zero_point()));
+                            ([q, _mm_unpackhi_epi64(q, q)], _mm256_set1_ps(residue.factor))
+                        });
                         for (n, sum) in sums[I].iter_mut().enumerate() {
                             let scale = _mm256_loadu_ps(scales.as_ptr().add(8 * n));
                             let mut result = _mm256_mul_ps(_mm256_cvtepi32_ps(*sum), scale);
-                            if let Some(residue) = job.residual {
-                                let q = memory.pointer(places[I][2] + channel + 8 * n, 8).cast::<__m128i>();
-                                let q = _mm256_cvtepu8_epi32(_mm_loadl_epi64(q));
-                                let value = _mm256_sub_epi32(q, _mm256_set1_epi32(residue.zero));
-                                let factor = _mm256_set1_ps(residue.factor);
-                                result = _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(value), factor));
+                            if let Some((halves, factor)) = residual {
+                                let value = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(halves[n]));
+                                result = _mm256_add_ps(result, _mm256_mul_ps(value, factor));
                             }
                             *sum = _mm256_cvtps_epi32(result);
                         }
