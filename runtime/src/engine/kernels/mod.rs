@@ -3,6 +3,7 @@
 
 /// Runs the block for every constant below the limit: arrays indexed by constants stay in registers, arrays
 /// indexed by a loop variable do not.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! unrolled {
     ($i:ident < $limit:expr, $block:block) => {
         unrolled!(@ $i $limit, $block 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
@@ -220,7 +221,7 @@ impl Residue {
         self.origin + (y >> self.shift) * self.row + (x >> self.shift) * self.pixel
     }
 
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[allow(clippy::cast_possible_truncation, reason = "a zero point is at most 127")]
     const fn zero_point(&self) -> i8 {
         self.zero as i8

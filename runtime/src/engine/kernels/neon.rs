@@ -75,15 +75,21 @@ macro_rules! kernel {
                     }
                     unrolled!(I < P, {
                         let sums = $finish(sums[I]);
+                        let residual = job.residual.map(|residue| {
+                            let q = vld1q_s8(memory.pointer(places[I][2] + channel, 16).cast());
+                            // The difference of two seven-bit numbers fits a byte.
+                            let q = vsubq_s8(q, vdupq_n_s8(residue.zero_point()));
+                            let (low, high) = (vmovl_s8(vget_low_s8(q)), vmovl_s8(vget_high_s8(q)));
+                            let fours = [vget_low_s16(low), vget_high_s16(low), vget_low_s16(high), vget_high_s16(high)];
+                            (fours, vdupq_n_f32(residue.factor))
+                        });
                         let quarters: [int32x4_t; 4] = core::array::from_fn(|n| {
                             let sum = vaddq_s32(sums[n], vld1q_s32(bias.as_ptr().add(4 * n)));
                             let scale = vld1q_f32(scales.as_ptr().add(4 * n));
                             let mut result = vmulq_f32(vcvtq_f32_s32(sum), scale);
-                            if let Some(residue) = job.residual {
-                                let q: [u8; 4] = memory.get(places[I][2] + channel + 4 * n);
-                                let q = q.map(|q| i32::from(q) - residue.zero);
-                                let value = vcvtq_f32_s32(vld1q_s32(q.as_ptr()));
-                                result = vaddq_f32(result, vmulq_f32(value, vdupq_n_f32(residue.factor)));
+                            if let Some((fours, factor)) = residual {
+                                let value = vcvtq_f32_s32(vmovl_s16(fours[n]));
+                                result = vaddq_f32(result, vmulq_f32(value, factor));
                             }
                             vcvtnq_s32_f32(result)
                         });
