@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     if (bytes > sizeof memory_room - alignment) return 2;
     use("open", open_model);
     use("describe", describe);
-    for (options.kernel = 0; options.kernel <= RECIST_KERNEL_NEON_DOT; options.kernel++) {
+    for (options.kernel = 0; options.kernel <= RECIST_KERNEL_SSE41; options.kernel++) {
         use("measure", measure);
         use("self_test", self_test);
     }

@@ -23,6 +23,9 @@ pub(crate) fn of(kernel: Kernel) -> f64 {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kernel::Avx2 => fastest(32, || unsafe { x86::avx2() }),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Kernel::Sse41 => fastest(16, || unsafe { x86::sse41() }),
         _ => 0.0,
     }
 }
@@ -68,5 +71,12 @@ mod x86 {
         unsafe { core::arch::asm!("/* {0} */", inout(ymm_reg) x, options(nomem, nostack, preserves_flags)) };
         let pairs = _mm256_maddubs_epi16(x, w);
         _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+    });
+    burst!(sse41, "ssse3,sse4.1", _mm_setzero_si128, |sum, x, w| {
+        let mut x = x;
+        // SAFETY: as above.
+        unsafe { core::arch::asm!("/* {0} */", inout(xmm_reg) x, options(nomem, nostack, preserves_flags)) };
+        let pairs = _mm_maddubs_epi16(x, w);
+        _mm_add_epi32(sum, _mm_madd_epi16(pairs, _mm_set1_epi16(1)))
     });
 }

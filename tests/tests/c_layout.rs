@@ -100,8 +100,11 @@ fn rust() -> BTreeMap<String, i64> {
     line("RECIST_STACK_BYTES", STACK_BYTES);
     line("RECIST_OUTLINE_POINTS", OUTLINE_POINTS);
     line("RECIST_KERNEL_AUTO", 0);
-    for (number, kernel) in (1..).zip(Kernel::ALL) {
-        line(&format!("RECIST_KERNEL_{}", kernel.to_string().to_uppercase().replace('-', "_")), number);
+    for kernel in Kernel::ALL {
+        line(
+            &format!("RECIST_KERNEL_{}", kernel.to_string().to_uppercase().replace('-', "_")),
+            kernel as usize,
+        );
     }
     for (name, (status, _)) in STATUSES.iter().zip(Status::ALL) {
         line(&format!("RECIST_{name}"), usize::try_from(*status as i32).unwrap());

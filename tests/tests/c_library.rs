@@ -56,7 +56,7 @@ fn linked(kind: &str) -> Vec<String> {
 }
 
 /// The arguments of `measure` for the toy.
-fn toy_arguments(kernel: usize) -> Vec<String> {
+fn toy_arguments(kernel: i32) -> Vec<String> {
     let [x0, y0, x1, y1] = toy::area().corners();
     let (side, row, column) = (toy::SIZE, toy::spacing().row_mm(), toy::spacing().column_mm());
     let line = format!("toy.recist slice.raw {side} {side} {row} {column} {x0} {y0} {x1} {y1} {kernel}");
@@ -107,8 +107,8 @@ fn numbers(text: &str) -> Vec<(String, Vec<f64>)> {
 fn c_and_cpp_programs_measure_the_same_bits_on_every_kernel_and_ask_for_no_memory() {
     let folder = Folder::with_toy("measure");
     let want = numbers(&toy_lines());
-    let kernels: Vec<_> =
-        (1..).zip(Kernel::ALL).filter(|(_, k)| k.runs_here()).map(|(n, _)| n).chain([0]).collect();
+    let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.runs_here());
+    let kernels: Vec<_> = kernels.map(|kernel| kernel as i32).chain([0]).collect();
     let compilers = installed(&["gcc", "clang", "g++", "clang++"]);
     assert!(!compilers.is_empty(), "a C compiler is needed");
     for compiler in compilers {

@@ -1,7 +1,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use super::structs::{RecistInfo, kernel_number, size};
+use super::structs::{RecistInfo, size};
 use super::{Status, checked_mut};
 use crate::bundle::Bundle;
 use crate::cascade::{EngineNetworks, Measurement, OUTLINE_POINTS, Plans, Workspace, measure, outline};
@@ -142,7 +142,7 @@ impl Opened<'_> {
         let vectors = bundle.test_vectors().iter().count();
         RecistInfo {
             struct_size: size::<RecistInfo>(),
-            kernel: kernel_number(Kernel::best()),
+            kernel: Kernel::best() as i32,
             name: name.as_ptr().cast(),
             name_bytes: name.len(),
             version: version.as_ptr().cast(),

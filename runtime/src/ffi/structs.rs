@@ -97,17 +97,11 @@ pub(super) const fn size<T>() -> u32 {
 
 /// The kernel of a `RECIST_KERNEL_` number that runs here.
 pub(super) fn kernel(number: i32) -> Result<Kernel, Status> {
-    let kernel = match number.checked_sub(1).map(usize::try_from) {
-        Some(Ok(index)) => Kernel::ALL.get(index).copied().ok_or(Status::Kernel)?,
-        _ if number == 0 => Kernel::best(),
-        _ => return Err(Status::Kernel),
+    let kernel = match number {
+        0 => Kernel::best(),
+        _ => Kernel::ALL.into_iter().find(|kernel| *kernel as i32 == number).ok_or(Status::Kernel)?,
     };
     if kernel.runs_here() { Ok(kernel) } else { Err(Status::Kernel) }
-}
-
-/// The `RECIST_KERNEL_` number of a kernel.
-pub(super) fn kernel_number(kernel: Kernel) -> i32 {
-    Kernel::ALL.iter().zip(1..).find(|(k, _)| **k == kernel).map_or(0, |(_, number)| number)
 }
 
 impl RecistOptions {

@@ -1,4 +1,4 @@
-//! The addition of two tensors: plain code, compiled a second time for AVX2; AVX-512 has its own.
+//! The addition of two tensors: plain code, compiled again for SSE4.1 and AVX2; AVX-512 has its own.
 
 use super::{CHANNELS, Kernel, Memory, Residue, Rounding};
 
@@ -26,6 +26,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::AvxVnni | Self::Avx2 => unsafe { avx2(memory, job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Sse41 => unsafe { sse41(memory, job) },
             _ => plain(memory, job),
         }
     }
@@ -34,6 +37,12 @@ impl Kernel {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn avx2(memory: Memory<'_>, job: &Addition) {
+    plain(memory, job);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "ssse3,sse4.1")]
+fn sse41(memory: Memory<'_>, job: &Addition) {
     plain(memory, job);
 }
 

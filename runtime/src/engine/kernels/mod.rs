@@ -22,6 +22,8 @@ mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse41;
 
 use core::fmt;
 use core::ops::Range;
@@ -33,22 +35,24 @@ pub(super) use memory::Memory;
 /// The fewest channels that are added or pooled at once; every pixel has a multiple of them.
 pub(super) const CHANNELS: usize = 16;
 
-/// A way to compute convolutions; all of them give the same bits.
+/// A way to compute convolutions; all of them give the same bits. Their numbers are those of the C library and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kernel {
     /// Plain code, any processor.
-    Scalar,
+    Scalar = 1,
+    /// x86-64 with SSSE3 and SSE4.1: processors without AVX.
+    Sse41 = 7,
     /// x86-64 with AVX2.
-    Avx2,
+    Avx2 = 2,
     /// x86-64 with AVX-VNNI.
-    AvxVnni,
+    AvxVnni = 3,
     /// x86-64 with AVX-512 VNNI.
-    Avx512Vnni,
+    Avx512Vnni = 4,
     /// aarch64.
-    Neon,
+    Neon = 5,
     /// aarch64 with the dot product extension.
-    NeonDot,
+    NeonDot = 6,
 }
 
 /// A name that is no kernel's.
@@ -57,14 +61,18 @@ pub struct KernelError;
 
 impl Kernel {
     /// Every kernel, slowest first.
-    pub const ALL: [Self; 6] =
-        [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
+    pub const ALL: [Self; 7] =
+        [Self::Scalar, Self::Sse41, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
 
     /// Whether this processor runs the kernel.
     #[must_use]
     pub fn runs_here(self) -> bool {
         match self {
             Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Sse41 => {
+                std::arch::is_x86_feature_detected!("ssse3") && std::arch::is_x86_feature_detected!("sse4.1")
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
             #[cfg(target_arch = "x86_64")]
@@ -83,7 +91,7 @@ impl Kernel {
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot => std::arch::is_aarch64_feature_detected!("dotprod"),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => false,
+            Self::Sse41 | Self::Avx2 | Self::AvxVnni | Self::Avx512Vnni => false,
             #[cfg(not(target_arch = "aarch64"))]
             Self::Neon | Self::NeonDot => false,
         }
@@ -116,6 +124,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::Avx2 => unsafe { avx2::convolve(memory, job, groups, pixels) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Sse41 => unsafe { sse41::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Self::Neon => unsafe { neon::convolve(memory, job, groups, pixels) },
@@ -278,6 +289,7 @@ impl Kernel {
     const fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            Self::Sse41 => "sse41",
             Self::Avx2 => "avx2",
             Self::AvxVnni => "avx-vnni",
             Self::Avx512Vnni => "avx512-vnni",
