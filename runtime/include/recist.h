@@ -178,7 +178,7 @@ typedef struct recist_slice {
 #define RECIST_KERNEL_AVX512_VNNI 4 /* x86-64 */
 #define RECIST_KERNEL_NEON 5        /* aarch64 */
 #define RECIST_KERNEL_NEON_DOT 6    /* aarch64 with the dot product extension */
-#define RECIST_KERNEL_SSE41 7       /* x86-64 without AVX */
+#define RECIST_KERNEL_SSE41 7       /* x86-64 without AVX2 */
 
 /* Choices for one call. Start from RECIST_OPTIONS_INIT; NULL means the same. */
 typedef struct recist_options {

@@ -41,7 +41,7 @@ pub(super) const CHANNELS: usize = 16;
 pub enum Kernel {
     /// Plain code, any processor.
     Scalar = 1,
-    /// x86-64 with SSSE3 and SSE4.1: processors without AVX.
+    /// x86-64 with SSSE3 and SSE4.1: processors without AVX2.
     Sse41 = 7,
     /// x86-64 with AVX2.
     Avx2 = 2,
