@@ -198,8 +198,8 @@ impl Plan<'_> {
     }
 }
 
-/// Computes a convolution, a large one in parts if it may be split: of its pixels or, where they are few, of its channels,
-/// so that no two parts read the same weights.
+/// Computes a convolution, a large one in parts if it may be split: of its pixels, or of its channels where pixels
+/// are few and weights many, which are then read once.
 fn convolve(memory: Memory, job: &Convolve<'_>, kernel: Kernel, split: Option<Split<'_>>) {
     let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);
     let work = pixels * job.channels * job.kernel_rows * job.run;

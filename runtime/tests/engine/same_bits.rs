@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+
 use recist::engine::{Kernel, Network, Operator, Plan, compile};
 
 use crate::networks::{deep, pyramid, small, stacked_hourglass};
@@ -121,6 +123,25 @@ fn threads_do_not_change_the_bits() {
             }
         }
     }
+}
+
+#[test]
+fn convolutions_of_few_pixels_are_split_by_channels_so_that_no_weight_is_read_twice() {
+    let network = deep(&mut Random(6));
+    let plan = Aligned::new(&compile(&network).unwrap());
+    let plan = Plan::open(plan.bytes()).unwrap();
+    let inputs = inputs(&network, &mut Random(6));
+    let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
+    let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
+    let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+    let parts = RefCell::new(vec![]);
+    let split = |count: usize, part: &(dyn Fn(usize) + Sync)| {
+        parts.borrow_mut().push(count);
+        (0..count).for_each(part);
+    };
+    let mut workspace = vec![0; plan.workspace_bytes()];
+    plan.run_split(&mut workspace, &inputs, &mut outputs, Kernel::best(), &split).unwrap();
+    assert_eq!(parts.into_inner(), [160 / 32, 256 / 64], "parts of the two convolutions");
 }
 
 #[test]
