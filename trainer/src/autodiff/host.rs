@@ -22,8 +22,20 @@ pub fn upload<E: Element, D: Device<E>>(
     shape: (usize, usize, usize, usize),
     values: &[f32],
 ) -> Result<FeatureMap<E, D>, Error> {
-    let values = values.iter().map(|&value| E::of(value.into())).collect();
-    device.try_tensor_from_vec(values, shape).map_err(Into::into)
+    let values: Vec<E> = values.iter().map(|&value| E::of(value.into())).collect();
+    upload_elements(device, shape, &values).map_err(Into::into)
+}
+
+/// A tensor in memory that the device had before, if any of this size is free: one made of a vector would leave the
+/// vector behind in the device's cache, step after step.
+fn upload_elements<S: Shape, E: Element, D: Device<E>>(
+    device: &D,
+    shape: S,
+    values: &[E],
+) -> Result<Tensor<S, E, D>, D::Err> {
+    let mut tensor = device.try_zeros_like(&shape)?;
+    tensor.copy_from(values);
+    Ok(tensor)
 }
 
 /// Brings a tensor's values to the host.
@@ -46,7 +58,7 @@ pub fn seed<S: Shape, E: Element, D: Device<E>>(
     let gradient: Vec<E> = gradient.iter().map(|&value| E::of(value.into())).collect();
     let (ghost, device, shape) = (tensor.ghost(), tensor.device().clone(), *tensor.shape());
     recording.add_backward_op(move |gradients| {
-        let gradient = device.try_tensor_from_vec(gradient, shape)?;
+        let gradient = upload_elements(&device, shape, &gradient)?;
         let buffer = gradient.into_buffer().expect("a tensor that no one else has seen");
         give(gradients, &ghost, buffer)
     });
