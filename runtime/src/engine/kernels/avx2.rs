@@ -43,17 +43,11 @@ macro_rules! kernel {
             at: usize,
         ) -> usize {
             let places: [[usize; 3]; P] = job.places(at);
-            let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
-            let mut inputs = [core::ptr::null(); P];
-            for (input, [at, ..]) in inputs.iter_mut().zip(places) {
-                *input = memory.pointer(at, window).cast_const();
-            }
-            let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
-            let weights = &job.weights[group * group_bytes..][..group_bytes];
+            let (windows, weights) = (job.windows(memory, &places), job.group_weights(group));
             let step = 64 * job.blocks;
             for block in 0..job.blocks {
                 let channel = 16 * (group * job.blocks + block);
-                let mut inputs = inputs;
+                let mut inputs = windows;
                 let bias = &job.bias[channel..][..16];
                 let scales = &job.scales[channel..][..16];
                 // SAFETY: every load lies in the slices taken above: of each step of weights the 64 bytes of the

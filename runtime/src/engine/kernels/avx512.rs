@@ -81,9 +81,7 @@ unsafe fn tile<const P: usize, const B: usize>(
         *input =
             memory.pointer(job.window(y, x), window).wrapping_add(rows.start * job.kernel_row).cast_const();
     }
-    let group_bytes = 16 * B * job.kernel_rows * job.run;
-    let weights = &job.weights[group * group_bytes..][..group_bytes];
-    let mut weights = weights[rows.start * 16 * B * job.run..].as_ptr().cast::<__m512i>();
+    let mut weights = job.group_weights(group)[rows.start * 16 * B * job.run..].as_ptr().cast::<__m512i>();
     let (bias, scales) = (&job.bias[channel..][..16 * B], &job.scales[channel..][..16 * B]);
 
     let mut sums = [[_mm512_setzero_si512(); B]; P];

@@ -194,6 +194,21 @@ impl Convolve<'_> {
         places
     }
 
+    /// The addresses of the windows of `places`, checked to lie in the memory.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[inline(always)]
+    fn windows<const P: usize>(&self, memory: Memory<'_>, places: &[[usize; 3]; P]) -> [*const u8; P] {
+        let bytes = (self.kernel_rows - 1) * self.kernel_row + self.run;
+        places.map(|[window, ..]| memory.pointer(window, bytes).cast_const())
+    }
+
+    /// The weights of a group of channels.
+    #[inline(always)]
+    fn group_weights(&self, group: usize) -> &[u8] {
+        let bytes = 16 * self.blocks * self.kernel_rows * self.run;
+        &self.weights[group * bytes..][..bytes]
+    }
+
     /// The rows of the windows of output rows `first` to `last` that may add to their sums.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]

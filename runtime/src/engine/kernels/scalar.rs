@@ -6,11 +6,10 @@ use super::{Convolve, Memory};
 
 pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, groups: Range<usize>, pixels: Range<usize>) {
     let group = 16 * job.blocks;
-    let group_weights = group * job.kernel_rows * job.run;
     for pixel in pixels {
         let [[input, output, residual]] = job.places(pixel);
         for channel in groups.start * group..groups.end * group {
-            let weights = &job.weights[channel / group * group_weights..][..group_weights];
+            let weights = job.group_weights(channel / group);
             let mut sum = job.bias[channel];
             for row in 0..job.kernel_rows {
                 let window = memory.slice(input + row * job.kernel_row, job.run);

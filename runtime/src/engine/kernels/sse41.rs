@@ -37,13 +37,7 @@ pub(super) unsafe fn convolve(
 #[target_feature(enable = "ssse3,sse4.1")]
 unsafe fn tile<const P: usize>(memory: Memory<'_>, job: &Convolve<'_>, group: usize, at: usize) -> usize {
     let places: [[usize; 3]; P] = job.places(at);
-    let window = (job.kernel_rows - 1) * job.kernel_row + job.run;
-    let mut windows = [core::ptr::null(); P];
-    for (window_at, [at, ..]) in windows.iter_mut().zip(places) {
-        *window_at = memory.pointer(at, window).cast_const();
-    }
-    let group_bytes = 16 * job.blocks * job.kernel_rows * job.run;
-    let weights = &job.weights[group * group_bytes..][..group_bytes];
+    let (windows, weights) = (job.windows(memory, &places), job.group_weights(group));
     let step = 64 * job.blocks;
     for block in 0..job.blocks {
         let channel = 16 * (group * job.blocks + block);
