@@ -45,12 +45,12 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
 #[test]
 fn a_tiny_network_learns_phantoms() {
     let folder = tempfile::tempdir().unwrap();
-    let packs = vec![Pack::open(&pack(folder.path(), 24)).unwrap()];
+    let packs = [Pack::open(&pack(folder.path(), 24)).unwrap()];
     let stages = [("stn", 400), ("shn", 800), ("joint", 100)];
     let rest = "epoch = 100\ncheckpoint = 1000\npose_noise = [0.03, 0.2, 0.06]\n\
                 augmentation = { box_scale = [2.0, 2.5], careless = 0.0, turn = false, noise = 0.01, blur = [0.0, 0.0] }";
     let configuration = Configuration::from_toml(&configuration(12, &stages, rest)).unwrap();
-    let run = Run::open(&folder.path().join("run"), configuration, packs, Start::Fresh, false).unwrap();
+    let run = Run::open(&folder.path().join("run"), configuration, &packs, Start::Fresh, false).unwrap();
     let mut validations: Vec<(Stage, f64, Option<f64>)> = Vec::new();
     run.train(&autodiff::cpu(), |outcome| {
         if let Outcome::Validation { stage, validation, .. } = outcome {
@@ -71,13 +71,12 @@ fn a_tiny_network_learns_phantoms() {
 #[test]
 fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
     let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
     let open = |name: &str, resnet: &Path| {
-        let packs = vec![Pack::open(&folder.path().join("phantoms.pack")).unwrap()];
         let configuration =
             Configuration::from_toml(&configuration(4, &[("stn", 9)], "epoch = 1\ncheckpoint = 1"));
-        Run::open(&folder.path().join(name), configuration.unwrap(), packs, Start::ResNet(resnet), false)
+        Run::open(&folder.path().join(name), configuration.unwrap(), &packs, Start::ResNet(resnet), false)
     };
-    pack(folder.path(), 4);
     let graph = Network::open(NETWORK).unwrap().localization.graph(PATCH_SIZE).unwrap();
     let mut resnet = Localization::initialise(&graph, 9).take(&format!("{TRUNK}."));
     let file = folder.path().join("resnet.safetensors");

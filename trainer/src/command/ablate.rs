@@ -78,14 +78,14 @@ struct Costs {
 impl Run for Ablate {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let full = Configuration::open(&self.config)?;
-        let open = || self.data.iter().map(|path| Pack::open(path)).collect::<Result<Vec<Pack>, _>>();
+        let packs = self.data.iter().map(|path| Pack::open(path)).collect::<Result<Vec<_>, _>>()?;
         let mut trained = Vec::new();
         for seed in 0..self.seeds {
             for variant in Variant::ALL {
                 let folder = self.out.join(format!("{}-{seed}", variant.word()));
                 let configuration = variant.configuration(&full, self.steps, seed)?;
                 let batch = configuration.batch;
-                let run = train::Run::open(&folder, configuration, open()?, Start::Fresh, true)?;
+                let run = train::Run::open(&folder, configuration, &packs, Start::Fresh, true)?;
                 if !folder.join("weights.safetensors").exists() {
                     eprintln!("{variant}, seed {seed}");
                     run.train(&autodiff::cpu(), reporter(batch, |line| eprintln!("{line}")))?;
@@ -93,7 +93,6 @@ impl Run for Ablate {
                 trained.push((variant, seed, TrainedModel::read(&folder)?));
             }
         }
-        let packs = open()?;
         let (_, _, last) = trained.last().ok_or("seeds is 0")?;
         let costs = Costs::measure(last, &packs)?;
         let mut rows = Vec::new();

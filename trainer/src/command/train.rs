@@ -53,19 +53,19 @@ impl Run for Train {
                 return Err("--from has a trunk: --resnet50 goes with fresh weights only".into());
             }
         };
-        let run = train::Run::open(&self.out, configuration, packs, start, self.resume)?;
+        let run = train::Run::open(&self.out, configuration, &packs, start, self.resume)?;
         run_on(&self.device, self.tf32, Training { run, batch })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }
 }
 
 /// A training run.
-struct Training {
-    run: train::Run,
+struct Training<'a> {
+    run: train::Run<'a>,
     batch: usize,
 }
 
-impl Job for Training {
+impl Job for Training<'_> {
     fn run<D: Device<f32>>(self, device: &D) -> Result<(), Box<dyn Error>> {
         Ok(self.run.train(device, reporter(self.batch, |line| println!("{line}")))?)
     }

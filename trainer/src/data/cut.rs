@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use recist::geometry::{Keypoints, Point};
+use recist::geometry::{Keypoints, PixelSpacing, Point};
 use recist::image::CtFile;
 
 use super::{Lesion, Origin, Split, lesion::check_keypoints};
@@ -79,7 +79,9 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
             ));
         }
     }
-    candidate.readers.iter().try_for_each(check_keypoints)?;
+    let [row, column] = candidate.spacing_mm;
+    let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+    candidate.readers.iter().try_for_each(|keypoints| check_keypoints(keypoints, spacing))?;
     let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited, and positive")]
     let side = (SIDE_IN_AXES * longest).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;

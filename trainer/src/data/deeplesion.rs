@@ -65,9 +65,9 @@ impl Row {
         let point = |x: f64, y: f64| Point::new(x - 1.0, y - 1.0);
         let keypoints =
             Keypoints::from_array([point(x11, y11), point(x12, y12), point(x21, y21), point(x22, y22)]);
-        check_keypoints(&keypoints)?;
         let [column, row, _slice_interval] = numbers::<3>(&self.spacing)?;
-        PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+        let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+        check_keypoints(&keypoints, spacing)?;
         let split = match self.split {
             1 => Split::Train,
             2 => Split::Val,

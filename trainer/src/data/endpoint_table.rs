@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
-use recist::geometry::{Keypoints, Point};
+use recist::geometry::{Keypoints, PixelSpacing, Point};
 use serde::Deserialize;
 
 use super::lesion::check_keypoints;
@@ -122,15 +122,14 @@ impl Row {
             (Some(both), _, _) => [both, both],
             _ => return Err("it has no pixel spacing".into()),
         };
-        recist::geometry::PixelSpacing::new(spacing_mm[0], spacing_mm[1])
-            .map_err(|error| error.to_string())?;
+        let spacing = PixelSpacing::new(spacing_mm[0], spacing_mm[1]).map_err(|error| error.to_string())?;
         let keypoints = Keypoints::from_array([
             Point::new(self.long_x1, self.long_y1),
             Point::new(self.long_x2, self.long_y2),
             Point::new(self.short_x1, self.short_y1),
             Point::new(self.short_x2, self.short_y2),
         ]);
-        check_keypoints(&keypoints)?;
+        check_keypoints(&keypoints, spacing)?;
         Ok((split, spacing_mm, keypoints))
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use recist::geometry::{Keypoints, PixelSpacing, Point, SpacingError};
+use recist::geometry::{Keypoints, PixelSpacing, Point, RecistAxes, SpacingError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -103,36 +103,23 @@ impl Lesion {
     }
 }
 
-/// Whether endpoints can be a RECIST measurement, and if not, why.
+/// Whether endpoints can be a RECIST measurement, and if not, why: by what the runtime accepts
+/// ([`RecistAxes::from_keypoints`]), and then some.
 ///
 /// # Errors
-/// If a point is not finite, an axis has no length, the short axis is longer than the long one by more than
-/// a tenth, the axes are further than 45° from perpendicular, or they do not cross near each other.
-pub(super) fn check_keypoints(keypoints: &Keypoints) -> Result<(), String> {
-    if !keypoints.to_array().into_iter().all(Point::is_finite) {
-        return Err("an endpoint is not a number".into());
-    }
+/// If a point is not finite, an axis has no length, the axes are less than 45° apart, the short axis is longer than
+/// the long one by more than a tenth, or they do not cross near each other.
+pub(super) fn check_keypoints(keypoints: &Keypoints, spacing: PixelSpacing) -> Result<(), String> {
+    RecistAxes::from_keypoints(keypoints, Some(spacing)).map_err(|error| error.to_string())?;
+    let &Keypoints { long_start, long_end, short_start, short_end } = keypoints;
     let (long, short) =
-        (keypoints.long_end - keypoints.long_start, keypoints.short_end - keypoints.short_start);
-    let (long_length, short_length) = (long.length(), short.length());
-    if long_length == 0.0 || short_length == 0.0 {
-        return Err("an axis has no length".into());
+        (spacing.distance_mm(long_start, long_end), spacing.distance_mm(short_start, short_end));
+    if short > 1.1 * long {
+        return Err(format!("the short axis ({short:.2} mm) is longer than the long ({long:.2} mm)"));
     }
-    if short_length > 1.1 * long_length {
-        return Err(format!(
-            "the short axis ({short_length:.2} px) is longer than the long ({long_length:.2} px)"
-        ));
-    }
-    let cosine = (long.dot(short) / long_length / short_length).abs();
-    if cosine > std::f64::consts::FRAC_1_SQRT_2 {
-        return Err(format!("the axes are not perpendicular: the cosine of their angle is {cosine:.2}"));
-    }
-    let apart = keypoints
-        .long_start
-        .midpoint(keypoints.long_end)
-        .distance(keypoints.short_start.midpoint(keypoints.short_end));
-    if apart > long_length {
-        return Err(format!("the axes lie {apart:.1} px apart"));
+    let apart = spacing.distance_mm(long_start.midpoint(long_end), short_start.midpoint(short_end));
+    if apart > long {
+        return Err(format!("the axes lie {apart:.1} mm apart"));
     }
     Ok(())
 }
@@ -153,18 +140,23 @@ mod tests {
 
     #[test]
     fn impossible_geometry_is_named() {
-        let of = |points: [[f64; 2]; 4]| {
-            check_keypoints(&Keypoints::from_array(points.map(|[x, y]| Point::new(x, y))))
+        let of = |points: [[f64; 2]; 4], [row, column]: [f64; 2]| {
+            let keypoints = Keypoints::from_array(points.map(|[x, y]| Point::new(x, y)));
+            check_keypoints(&keypoints, PixelSpacing::new(row, column).unwrap())
         };
-        assert_eq!(of([[0., 0.], [10., 0.], [5., -3.], [5., 3.]]), Ok(()));
-        for (points, word) in [
-            ([[0., 0.], [f64::NAN, 0.], [5., -3.], [5., 3.]], "not a number"),
-            ([[0., 0.], [0., 0.], [5., -3.], [5., 3.]], "no length"),
-            ([[0., 0.], [10., 0.], [5., -6.], [5., 6.]], "longer than the long"),
-            ([[0., 0.], [10., 0.], [3., -1.], [6., 1.]], "not perpendicular"),
-            ([[0., 0.], [10., 0.], [50., -3.], [50., 3.]], "px apart"),
+        let even = [0.7, 0.7];
+        assert_eq!(of([[0., 0.], [10., 0.], [5., -3.], [5., 3.]], even), Ok(()));
+        for (points, spacing, word) in [
+            ([[0., 0.], [f64::NAN, 0.], [5., -3.], [5., 3.]], even, "not finite"),
+            ([[0., 0.], [0., 0.], [5., -3.], [5., 3.]], even, "no length"),
+            ([[0., 0.], [10., 0.], [5., -6.], [5., 6.]], even, "longer than the long"),
+            ([[0., 0.], [10., 0.], [3., -1.], [6., 1.]], even, "45 degrees apart"),
+            ([[0., 0.], [10., 0.], [50., -3.], [50., 3.]], even, "mm apart"),
+            // Pixels are not what a reader sees: these axes are perpendicular in pixels only.
+            ([[0., 0.], [10., 10.], [8., 2.], [2., 8.]], [3., 1.], "45 degrees apart"),
+            ([[0., 0.], [10., 0.], [5., -3.], [5., 3.]], [2., 1.], "longer than the long"),
         ] {
-            assert!(of(points).unwrap_err().contains(word), "{points:?}");
+            assert!(of(points, spacing).unwrap_err().contains(word), "{points:?}");
         }
     }
 

@@ -22,11 +22,11 @@ use crate::weights::Weights;
 /// `start.safetensors` where it starts from weights of another run, `metrics.jsonl`, `checkpoint.safetensors`,
 /// `pictures/`, and at the end `weights.safetensors`.
 #[derive(Debug)]
-pub struct Run {
+pub struct Run<'a> {
     folder: PathBuf,
     configuration: Configuration,
     network: Network,
-    packs: Vec<Pack>,
+    packs: &'a [Pack],
 }
 
 /// The weights that a new run begins with.
@@ -78,7 +78,7 @@ const LOG_STEPS: u64 = 10;
 /// From one of the weights that are averaged to the next.
 const AVERAGE_STEPS: u64 = 10;
 
-impl Run {
+impl<'a> Run<'a> {
     /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
     ///
     /// # Errors
@@ -88,13 +88,13 @@ impl Run {
     pub fn open(
         folder: &Path,
         configuration: Configuration,
-        packs: Vec<Pack>,
+        packs: &'a [Pack],
         start: Start<'_>,
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
         for split in [Split::Train, Split::Val] {
-            if Lesions::new(&packs, split, &configuration).is_empty() {
+            if Lesions::new(packs, split, &configuration).is_empty() {
                 return Err(RunError(format!("the packs hold no lesion of the split {split}")));
             }
         }
@@ -203,8 +203,8 @@ impl Run {
         let stage = &configuration.stages[number];
         let name = (number, stage.stage);
         let heatmap_size = self.network.hourglass.heatmap;
-        let lesions = Lesions::new(&self.packs, Split::Train, configuration);
-        let validation_lesions = Lesions::new(&self.packs, Split::Val, configuration);
+        let lesions = Lesions::new(self.packs, Split::Train, configuration);
+        let validation_lesions = Lesions::new(self.packs, Split::Val, configuration);
         std::thread::scope(|scope| {
             let lesions = &lesions;
             // Each stage draws other samples.

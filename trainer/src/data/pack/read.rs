@@ -11,7 +11,7 @@ use recist::image::{CtSlice, Samples, SliceError};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
-use crate::data::Lesion;
+use crate::data::{Lesion, lesion::check_keypoints};
 
 /// A pack, mapped into memory and checked.
 #[derive(Debug)]
@@ -173,6 +173,6 @@ fn check(entry: &Entry, end: usize) -> Result<(), String> {
     if entry.lesion.readers.is_empty() {
         return Err("no reader".into());
     }
-    entry.lesion.spacing().map_err(|error| error.to_string())?;
-    entry.lesion.keypoints().try_for_each(|keypoints| crate::data::lesion::check_keypoints(&keypoints))
+    let spacing = entry.lesion.spacing().map_err(|error| error.to_string())?;
+    entry.lesion.keypoints().try_for_each(|keypoints| check_keypoints(&keypoints, spacing))
 }

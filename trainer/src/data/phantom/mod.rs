@@ -191,8 +191,13 @@ mod tests {
         for index in 0..60 {
             let phantom = phantom(9, index, None);
             let limit = (phantom.side - 1) as f64;
+            let spacing = phantom.lesion.spacing().unwrap();
             for keypoints in phantom.lesion.keypoints() {
-                assert_eq!(super::super::lesion::check_keypoints(&keypoints), Ok(()), "phantom {index}");
+                assert_eq!(
+                    super::super::lesion::check_keypoints(&keypoints, spacing),
+                    Ok(()),
+                    "phantom {index}"
+                );
                 for p in keypoints.to_array() {
                     assert!((0.0..=limit).contains(&p.x) && (0.0..=limit).contains(&p.y), "phantom {index}");
                 }
