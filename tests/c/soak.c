@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "load.h"
 #include "recist.h"
 
 #define PLACES 16
@@ -21,20 +22,6 @@ typedef struct outcome {
 static unsigned char bundle_room[48 << 20], memory_room[8 << 20];
 static int16_t hu[1024 * 1024];
 static outcome first[PLACES];
-
-static void *aligned(unsigned char *at, size_t multiple)
-{
-    return at + (multiple - (uintptr_t)at % multiple) % multiple;
-}
-
-static size_t load(const char *path, void *to, size_t most)
-{
-    FILE *file = fopen(path, "rb");
-    size_t read = file ? fread(to, 1, most, file) : 0;
-    if (!read) { perror(path); exit(2); }
-    fclose(file);
-    return read;
-}
 
 /* Pages of memory that this process has and has touched; pages of files, such as its own code, not counted. */
 static long pages(void)

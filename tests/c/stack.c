@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load.h"
 #include "recist.h"
 
 #define ROOM (1 << 20)
@@ -83,20 +84,6 @@ static void use(const char *name, recist_status (*call)(void))
     while (room[untouched] == PAINT) untouched++;
     printf("%s %d %lu %d\n", name, (int)options.kernel, (unsigned long)(top - room - untouched),
            (int)(intptr_t)status);
-}
-
-static size_t load(const char *path, void *to, size_t most)
-{
-    FILE *file = fopen(path, "rb");
-    size_t read = file ? fread(to, 1, most, file) : 0;
-    if (!read) { perror(path); exit(2); }
-    fclose(file);
-    return read;
-}
-
-static void *aligned(unsigned char *at, size_t multiple)
-{
-    return at + (multiple - (uintptr_t)at % multiple) % multiple;
 }
 
 int main(int argc, char **argv)
