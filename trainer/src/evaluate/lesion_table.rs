@@ -1,5 +1,6 @@
 use recist::geometry::Point;
 
+use super::table::{KINDS, Kind};
 use super::{BOX_SIZES, Difference, Report, Row, Statistics};
 use crate::data::Pack;
 
@@ -58,17 +59,11 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     number("model_long_signed_mm", mean(|difference| difference.mm.long));
     number("model_short_signed_mm", mean(|difference| difference.mm.short));
     number("model_long_signed_percent", mean(Difference::long_percent));
-    let kinds = [
-        ("model", &row.model),
-        ("readers", &row.readers),
-        ("others", &row.others),
-        ("box_only", &row.box_only),
-    ];
-    for (of, differences) in kinds {
-        let statistics: Statistics = differences.iter().map(|difference| &difference.mm).collect();
+    for Kind { word, of, .. } in KINDS {
+        let statistics: Statistics = of(row).iter().map(|difference| &difference.mm).collect();
         for (i, quantity) in ["long", "short", "long_ends", "short_ends"].iter().enumerate() {
             let value = (statistics.count > 0).then_some(statistics.mean[i]);
-            number(&format!("{of}_{quantity}_mm"), value);
+            number(&format!("{word}_{quantity}_mm"), value);
         }
     }
     let spread = row.careless.as_ref().map(|careless| careless.spread_mm());

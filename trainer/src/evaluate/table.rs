@@ -53,14 +53,22 @@ pub struct Estimate {
     pub interval: [f64; 2],
 }
 
-/// Which of a row's differences.
-type Kind = fn(&Row) -> &[Difference];
+/// What is compared with a reader.
+pub(super) struct Kind {
+    /// What people call it.
+    name: &'static str,
+    /// What columns of a table are called after.
+    pub word: &'static str,
+    /// A row's differences.
+    pub of: fn(&Row) -> &[Difference],
+}
 
-const KINDS: [(&str, Kind); 4] = [
-    ("model", |row| &row.model),
-    ("readers", |row| &row.readers),
-    ("others' mean", |row| &row.others),
-    ("box only", |row| &row.box_only),
+/// Everything that is compared.
+pub(super) const KINDS: [Kind; 4] = [
+    Kind { name: "model", word: "model", of: |row| &row.model },
+    Kind { name: "readers", word: "readers", of: |row| &row.readers },
+    Kind { name: "others' mean", word: "others", of: |row| &row.others },
+    Kind { name: "box only", word: "box_only", of: |row| &row.box_only },
 ];
 
 const MODEL: usize = 0;
@@ -72,14 +80,14 @@ const BOX_ONLY: usize = 3;
 const RATIOS: [[usize; 2]; 3] = [[MODEL, READERS], [OTHERS, READERS], [BOX_ONLY, MODEL]];
 
 /// Of one kind: in millimetres, in pixels.
-fn statistics(rows: &[&Row], kind: Kind) -> [Statistics; 2] {
-    let all = || rows.iter().flat_map(|row| kind(row));
+fn statistics(rows: &[&Row], kind: &Kind) -> [Statistics; 2] {
+    let all = || rows.iter().flat_map(|row| (kind.of)(row));
     [all().map(|difference| &difference.mm).collect(), all().map(|difference| &difference.px).collect()]
 }
 
 /// All means and ratios, in the order in which [`Table::of`] takes their intervals.
 fn numbers(rows: &[&Row]) -> Vec<f64> {
-    let all = KINDS.map(|(_, kind)| statistics(rows, kind));
+    let all = KINDS.map(|kind| statistics(rows, &kind));
     let mut numbers: Vec<f64> = all.iter().flatten().flat_map(|statistics| statistics.mean).collect();
     for [above, below] in RATIOS {
         numbers.extend((0..4).map(|i| all[above][0].mean[i] / all[below][0].mean[i]));
@@ -94,8 +102,8 @@ impl Table {
         let values = numbers(rows);
         let intervals = intervals(rows, numbers);
         let estimate = |i: usize| Estimate { value: values[i], interval: intervals[i] };
-        let comparisons = KINDS.into_iter().enumerate().map(|(number, (of, kind))| {
-            let [mm, px] = statistics(rows, kind);
+        let comparisons = KINDS.into_iter().enumerate().map(|(number, kind)| {
+            let [mm, px] = statistics(rows, &kind);
             let deviations = |statistics: Statistics, first: usize| {
                 Four::from_fn(|i| Deviations {
                     mean: statistics.mean[i],
@@ -104,7 +112,7 @@ impl Table {
                 })
             };
             Comparison {
-                of,
+                of: kind.name,
                 count: mm.count,
                 mm: deviations(mm, 8 * number),
                 px: deviations(px, 8 * number + 4),
