@@ -27,28 +27,32 @@ pub struct QuantisedNetwork {
 
 impl CalibrationPatches {
     /// Draws `count` lesions of `split`, evenly spread over the packs, as training sees them: in random boxes,
-    /// with random grey values.
+    /// with random grey values. In place of one that shows nothing so, the next that shows something is drawn.
     ///
     /// # Errors
-    /// If there is no such lesion, or a patch shows nothing.
+    /// If there is no such lesion, none shows anything, or a pack cannot be read.
     pub fn draw(packs: &[Pack], split: Split, count: usize) -> Result<Self, String> {
         let lesions: Vec<_> =
             packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == split).collect();
-        if lesions.is_empty() {
-            return Err(format!("the packs ({}) hold no lesion of the split {split}", packs.len()));
-        }
         let (mut patches, mut canonical, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..count {
-            let (lesion, pixels) = lesions[index * lesions.len() / count];
-            pixels.read(&mut samples).map_err(|error| error.to_string())?;
             let mut random = keyed(0, u64::MAX, index as u64);
-            let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)?;
-            let (_, theta) = Targets::of(&sample.keypoints)?;
+            let first = index * lesions.len() / count;
+            let mut shown = Err(format!("the packs ({}) hold no lesion of the split {split}", packs.len()));
+            for (lesion, pixels) in lesions[first..].iter().chain(&lesions[..first]) {
+                pixels.read(&mut samples).map_err(|error| error.to_string())?;
+                shown = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)
+                    .and_then(|sample| Ok((Targets::of(&sample.keypoints)?.1, sample.patch)));
+                if shown.is_ok() {
+                    break;
+                }
+            }
+            let (theta, patch) = shown?;
             let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
-            patches.extend_from_slice(&sample.patch[..]);
+            patches.extend_from_slice(&patch[..]);
             canonical.resize(canonical.len() + PATCH_PIXELS, 0.0);
             let first = canonical.len() - PATCH_PIXELS;
-            image::sample(&sample.patch[..], PATCH_SIZE, &grid, &mut canonical[first..]);
+            image::sample(&patch[..], PATCH_SIZE, &grid, &mut canonical[first..]);
         }
         Ok(Self { patches, canonical })
     }
@@ -93,4 +97,36 @@ pub fn bundle(
     let [localization, hourglass] = quantised.each_ref().map(|network| network.plan.as_slice());
     let manifest = &description.lines();
     bundle::write(&Parts { manifest, localization, hourglass, test_vectors })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{PackWriter, phantom};
+
+    /// Found on a real export: a random window had made a dense lesion flat, and a whole training came to nothing.
+    #[test]
+    fn a_lesion_that_shows_nothing_does_not_end_an_export() {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = |name: &str, flat: &[bool]| {
+            let mut writer = PackWriter::open(&folder.path().join(name), "test").unwrap();
+            for (index, &flat) in flat.iter().enumerate() {
+                let mut phantom = phantom(1, index as u64, None);
+                phantom.lesion.split = Split::Train;
+                if flat {
+                    phantom.samples.fill(40.0);
+                }
+                writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+            }
+            writer.finish().unwrap();
+            [Pack::open(&folder.path().join(name)).unwrap()]
+        };
+        let some = pack("some.pack", &[true, false, true]);
+        assert_eq!(CalibrationPatches::draw(&some, Split::Train, 6).unwrap().count(), 6);
+        let none = pack("none.pack", &[true, true]);
+        let error = CalibrationPatches::draw(&none, Split::Train, 6).unwrap_err();
+        assert!(error.contains("shows nothing"), "{error}");
+        let error = CalibrationPatches::draw(&none, Split::Val, 6).unwrap_err();
+        assert!(error.contains("no lesion of the split val"), "{error}");
+    }
 }
