@@ -107,7 +107,7 @@ typedef int32_t recist_status;
 #define RECIST_BUNDLE_FOREIGN 8
 /* Width, height or row stride are zero, contradict each other or overflow. */
 #define RECIST_SLICE 9
-/* A spacing is negative or not finite, or only one of the two is given. */
+/* A spacing is not from 0.01 to 10 mm, or only one of the two is given. */
 #define RECIST_SPACING 10
 /* The box is not finite, reversed or empty. */
 #define RECIST_BOX 11
@@ -117,7 +117,9 @@ typedef int32_t recist_status;
 #define RECIST_BOX_SIZE 13
 /* The box shows no contrast: there is nothing to measure. */
 #define RECIST_NO_CONTRAST 14
-/* The model sees no lesion that it can measure, or axes less than 45 degrees apart:
+/* The model sees no lesion that it can measure: an end is not seen, an axis would end
+ * outside the slice, its mask and its axes show different things, or the axes are
+ * less than 45 degrees apart:
  * draw the box again round the whole lesion, about twice its size; if that fails,
  * measure by hand. */
 #define RECIST_NO_LESION 15
@@ -200,13 +202,16 @@ typedef struct recist_options {
 #define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the model's view ends */
 #define RECIST_WARNING_NOT_PERPENDICULAR 16 /* the axes seen were far from perpendicular */
 #define RECIST_WARNING_FILLS_BOX 32         /* the lesion fills the box: draw it larger */
+#define RECIST_WARNING_LOW_OVERLAP 64       /* the model's mask and axes hardly show the same thing */
 
 /*
  * A measurement. Start from RECIST_MEASUREMENT_INIT.
  *
  * The long axis starts at its end with the smaller x (smaller y on a tie), the short
  * axis at its end with the smaller y (smaller x on a tie). The keypoints are what
- * the model saw before the short axis was made perpendicular.
+ * the model saw before the short axis was made perpendicular, in the model's order:
+ * keypoints[0] is not always the end that is long_start, nor the first two the axis
+ * that turned out longer.
  */
 typedef struct recist_measurement {
     uint32_t struct_size; /* set by the macro */
@@ -221,8 +226,8 @@ typedef struct recist_measurement {
     double short_mm;          /* NaN without spacing */
     double mask_area_mm2;     /* NaN without spacing */
     double confidence;        /* of the least clear endpoint, 0 to 1; not a probability of truth */
-    recist_point keypoints[4];    /* long start, long end, short start, short end, as seen */
-    double keypoint_confidence[4];
+    recist_point keypoints[4];    /* two ends of one axis, two of the other */
+    double keypoint_confidence[4]; /* of each keypoint, in their order */
     uint64_t outline_points;  /* points written to options->outline; 0 for an empty mask */
     uint64_t crop_ns;         /* time of each stage in nanoseconds */
     uint64_t localization_ns;

@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Vec<Mark> {
             image: text("image").to_owned() + text("file"),
             split: text("split").to_owned(),
             keypoints: Keypoints::from_array(ends),
-            spacing: PixelSpacing::new(row, column).expect("a spacing is positive"),
+            spacing: PixelSpacing::new(row, column).expect("a scanner's spacing"),
         }
     });
     marks.collect()

@@ -124,7 +124,7 @@ fn localization() -> Network {
     n.operators = vec![
         convolution(&n, [input, mask], [4, 4, 0], 1.0 / (127.0 * 16.0), vec![0], |_| 127),
         convolution(&n, [mask, nothing], [8, 8, 0], 1.0, vec![0], |_| 0),
-        convolution(&n, [nothing, numbers], [4, 1, 0], 1.0 / 64.0, vec![0, 0, 60, 10, -30], |_| 0),
+        convolution(&n, [nothing, numbers], [4, 1, 0], 1.0 / 64.0, vec![0, 0, 60, 10, 20], |_| 0),
     ];
     (n.inputs, n.outputs) = (vec![input], vec![mask, numbers]);
     n

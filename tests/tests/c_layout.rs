@@ -141,8 +141,15 @@ const STATUSES: [&str; 22] = [
     "INTERNAL",
 ];
 
-const WARNINGS: [&str; 6] =
-    ["NO_SPACING", "BEYOND_SLICE", "LOW_CONFIDENCE", "NEAR_EDGE", "NOT_PERPENDICULAR", "FILLS_BOX"];
+const WARNINGS: [&str; 7] = [
+    "NO_SPACING",
+    "BEYOND_SLICE",
+    "LOW_CONFIDENCE",
+    "NEAR_EDGE",
+    "NOT_PERPENDICULAR",
+    "FILLS_BOX",
+    "LOW_OVERLAP",
+];
 
 #[test]
 fn every_constant_size_and_offset_of_the_header_is_the_librarys() {

@@ -1,6 +1,9 @@
 use core::fmt;
 
-use super::{Cascade, Findings, LOW_CONFIDENCE, MASK_PIXELS, Warning, Warnings, Workspace};
+use super::{
+    Cascade, Findings, LESION_LEVEL, LOW_CONFIDENCE, LOW_OVERLAP, MASK_PIXELS, Warning, Warnings, Workspace,
+    overlap,
+};
 use crate::geometry::{
     AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
 };
@@ -8,6 +11,10 @@ use crate::image::{CropError, CtSlice, MARGIN, NormaliseError, crop, normalise};
 
 /// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
 pub const LOWEST_CONFIDENCE: f32 = 0.05;
+
+/// Where mask and axes overlap less than this ([`Measurement::overlap`]) the two networks see two different things:
+/// nothing is measured.
+pub const LEAST_OVERLAP: f64 = 0.25;
 
 /// Normalised distance from the canonical patch's centre beyond which an endpoint is near its edge.
 const NEAR_EDGE: f64 = 0.92;
@@ -33,6 +40,9 @@ pub struct Measurement {
     pub square: LesionBox,
     /// The area of the lesion mask in slice pixels.
     pub mask_area: f64,
+    /// How far mask and axes show the same lesion: the area that the mask has in common with the ellipse on the axes
+    /// over the area of both together, from 0 to 1; NaN for a network without a mask.
+    pub overlap: f64,
     /// Why to look twice.
     pub warnings: Warnings,
 }
@@ -80,6 +90,18 @@ pub enum MeasureError<E> {
     },
     /// The endpoints do not make two axes.
     Axes(AxesError),
+    /// An axis ends outside the slice, where there is nothing to be seen.
+    OutsideSlice {
+        /// The end, in slice pixels.
+        end: Point,
+        /// Columns and rows of the slice.
+        slice: [usize; 2],
+    },
+    /// Mask and axes overlap less than [`LEAST_OVERLAP`].
+    Disagreement {
+        /// [`Measurement::overlap`].
+        overlap: f64,
+    },
 }
 
 /// Measures the lesion in `area` on `slice`: the way of the data, from the slice to the axes.
@@ -112,7 +134,14 @@ pub fn measure<C: Cascade>(
     let canonical_to_slice = theta.canonical_to_patch().then(patch_to_slice);
     let keypoints = Keypoints::from_array(seen).map(|p| canonical_to_slice.apply(p));
     let axes = RecistAxes::from_keypoints(&keypoints, slice.spacing()).map_err(MeasureError::Axes)?;
-    let lesion_pixels = workspace.mask.iter().filter(|v| **v > 0.5).count();
+    if let Some(end) = axes.keypoints().to_array().into_iter().find(|&end| !slice.contains(end)) {
+        return Err(MeasureError::OutsideSlice { end, slice: [slice.width(), slice.height()] });
+    }
+    let overlap = overlap(&workspace.mask, axes, patch_to_slice, slice.spacing());
+    if overlap < LEAST_OVERLAP {
+        return Err(MeasureError::Disagreement { overlap });
+    }
+    let lesion_pixels = workspace.mask.iter().filter(|v| **v > LESION_LEVEL).count();
     let measurement = Measurement {
         axes,
         keypoints,
@@ -120,6 +149,7 @@ pub fn measure<C: Cascade>(
         spacing: slice.spacing(),
         square,
         mask_area: lesion_pixels as f64 / MASK_PIXELS as f64 * square.width() * square.height(),
+        overlap,
         warnings: Warnings::default(),
     };
     finished(Stage::Decoding);
@@ -169,7 +199,8 @@ impl Measurement {
             .with(Warning::LowConfidence, self.confidence() < LOW_CONFIDENCE)
             .with(Warning::NearEdge, near_edge)
             .with(Warning::NotPerpendicular, cosine.abs() > OBLIQUE)
-            .with(Warning::FillsBox, filled);
+            .with(Warning::FillsBox, filled)
+            .with(Warning::LowOverlap, self.overlap < LOW_OVERLAP);
         Self { warnings, ..self }
     }
 }
@@ -192,6 +223,17 @@ impl<E: fmt::Display> fmt::Display for MeasureError<E> {
                 write!(f, "no lesion found: {name} seen with confidence {confidence:.3} only")
             }
             Self::Axes(error) => write!(f, "no lesion found: {error}"),
+            Self::OutsideSlice { end, slice: [width, height] } => write!(
+                f,
+                "an axis ends at ({:.1}, {:.1}), outside the slice of {width} x {height} px",
+                end.x, end.y
+            ),
+            Self::Disagreement { overlap } => {
+                write!(
+                    f,
+                    "no lesion found: mask and axes show different things, their overlap is {overlap:.2}"
+                )
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod findings;
 mod measure;
 mod networks;
 mod outline;
+mod overlap;
 mod warnings;
 mod workspace;
 
@@ -19,8 +20,9 @@ pub use exponential::exponential;
 #[cfg(feature = "onnx")]
 pub(crate) use findings::plausible;
 pub use findings::{CanonicalKeypoint, Cascade, Findings};
-pub use measure::{LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
+pub use measure::{LEAST_OVERLAP, LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
 pub use networks::{Networks, ThetaOutputs};
 pub use outline::{OUTLINE_POINTS, outline};
-pub use warnings::{LOW_CONFIDENCE, Warning, Warnings};
-pub use workspace::{Heatmaps, MASK_PIXELS, MASK_SIZE, MAXIMUM_HEATMAP_SIZE, Mask, Workspace};
+use overlap::overlap;
+pub use warnings::{LOW_CONFIDENCE, LOW_OVERLAP, Warning, Warnings};
+pub use workspace::{Heatmaps, LESION_LEVEL, MASK_PIXELS, MASK_SIZE, MAXIMUM_HEATMAP_SIZE, Mask, Workspace};

@@ -10,8 +10,8 @@ pub trait Networks {
     /// Rows and columns of a heatmap: at most [`super::MAXIMUM_HEATMAP_SIZE`].
     fn heatmap_size(&self) -> usize;
 
-    /// The localization network: from the normalised patch to the lesion mask over it (above 0.5 is lesion)
-    /// and what carries θ.
+    /// The localization network: from the normalised patch to the lesion mask over it (above
+    /// [`super::LESION_LEVEL`] is lesion; NaN throughout where the network has none) and what carries θ.
     ///
     /// # Errors
     /// If the engine cannot run the network.

@@ -1,10 +1,9 @@
-use super::{MASK_PIXELS, MASK_SIZE, Mask};
+use super::{LESION_LEVEL, MASK_PIXELS, MASK_SIZE, Mask};
 use crate::geometry::{AffineMap, Point};
 
 /// The most points that an outline can have: two for every mask pixel and a few for the corners.
 pub const OUTLINE_POINTS: usize = 2 * MASK_PIXELS + 4;
 
-const LESION: f32 = 0.5;
 const SIDES: [(isize, isize); 4] = [(1, 0), (0, 1), (-1, 0), (0, -1)];
 
 /// Writes the outline of the mask's largest connected part into `points`, mapped from normalised patch
@@ -52,7 +51,7 @@ impl LargestPart {
         let mut stack = [0_u16; MASK_PIXELS];
         let (mut parts, mut largest, mut largest_size) = (0, 0, 0);
         for seed in 0..MASK_PIXELS {
-            if mask[seed] <= LESION || mask[seed].is_nan() || label[seed] != 0 {
+            if mask[seed] <= LESION_LEVEL || mask[seed].is_nan() || label[seed] != 0 {
                 continue;
             }
             parts += 1;
@@ -73,7 +72,7 @@ impl LargestPart {
                     (y + 1 < MASK_SIZE).then_some(at + MASK_SIZE),
                 ];
                 for next in neighbours.into_iter().flatten() {
-                    if mask[next] > LESION && label[next] == 0 {
+                    if mask[next] > LESION_LEVEL && label[next] == 0 {
                         label[next] = parts;
                         stack[depth] = narrow(next);
                         depth += 1;
@@ -102,7 +101,9 @@ impl LargestPart {
         let (dx, dy) = SIDES[side];
         let value = |x, y| Self::index(x, y).map(|at| mask[at]);
         let share = match (value(x, y), value(x + dx, y + dy)) {
-            (Some(inside), Some(outside)) if outside <= LESION => (inside - LESION) / (inside - outside),
+            (Some(inside), Some(outside)) if outside <= LESION_LEVEL => {
+                (inside - LESION_LEVEL) / (inside - outside)
+            }
             _ => 0.5,
         };
         let share = f64::from(share);

@@ -3,6 +3,9 @@ use core::fmt;
 /// Below this confidence a measurement carries [`Warning::LowConfidence`].
 pub const LOW_CONFIDENCE: f32 = 0.35;
 
+/// Where mask and axes overlap less than this a measurement carries [`Warning::LowOverlap`].
+pub const LOW_OVERLAP: f64 = 0.5;
+
 /// Why a measurement should be looked at twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -19,6 +22,8 @@ pub enum Warning {
     NotPerpendicular = 16,
     /// The long axis is longer than 0.85 of the box's side: the box was to be about twice the lesion.
     FillsBox = 32,
+    /// Mask and axes overlap less than [`LOW_OVERLAP`]: the two networks hardly see the same lesion.
+    LowOverlap = 64,
 }
 
 /// A set of warnings.
@@ -27,13 +32,14 @@ pub struct Warnings(u32);
 
 impl Warning {
     /// Every warning, in the order of its bit.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoSpacing,
         Self::BeyondSlice,
         Self::LowConfidence,
         Self::NearEdge,
         Self::NotPerpendicular,
         Self::FillsBox,
+        Self::LowOverlap,
     ];
 }
 
@@ -71,6 +77,7 @@ impl fmt::Display for Warning {
             Self::NearEdge => "an endpoint lies near the edge of what the model saw: draw the box again",
             Self::NotPerpendicular => "the axes seen were far from perpendicular: check the endpoints",
             Self::FillsBox => "the lesion fills the box: draw it about twice as large as the lesion",
+            Self::LowOverlap => "mask and axes hardly show the same lesion: check the endpoints",
         })
     }
 }

@@ -6,6 +6,9 @@ pub const MASK_SIZE: usize = 32;
 /// Pixels of the lesion mask.
 pub const MASK_PIXELS: usize = MASK_SIZE * MASK_SIZE;
 
+/// A mask pixel above this value is lesion.
+pub const LESION_LEVEL: f32 = 0.5;
+
 /// The largest heatmaps that a model may have.
 pub const MAXIMUM_HEATMAP_SIZE: usize = 64;
 

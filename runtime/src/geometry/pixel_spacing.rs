@@ -1,8 +1,9 @@
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use super::Point;
 
-/// Distance between neighbouring pixel centres in millimetres: finite and positive, rows and columns apart.
+/// Distance between neighbouring pixel centres in millimetres, rows and columns apart: within [`PixelSpacing::RANGE`].
 ///
 /// DICOM's PixelSpacing (0028,0030) lists the row spacing (vertical) first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,13 +22,16 @@ pub struct SpacingError {
 }
 
 impl PixelSpacing {
+    /// From a hundredth of a millimetre to a centimetre: CT has from a few hundredths to about two millimetres. What lies
+    /// beyond was written in another unit or has lost its decimal point.
+    pub const RANGE: RangeInclusive<f64> = 0.01..=10.0;
+
     /// The spacing between rows (vertical) and between columns (horizontal).
     ///
     /// # Errors
-    /// If one of the two is not finite and positive.
+    /// If one of the two is out of [`PixelSpacing::RANGE`].
     pub fn new(row_mm: f64, column_mm: f64) -> Result<Self, SpacingError> {
-        let valid = |mm: f64| mm.is_finite() && mm > 0.0;
-        if valid(row_mm) && valid(column_mm) {
+        if Self::RANGE.contains(&row_mm) && Self::RANGE.contains(&column_mm) {
             Ok(Self { row_mm, column_mm })
         } else {
             Err(SpacingError { row_mm, column_mm })
@@ -67,7 +71,9 @@ impl PixelSpacing {
 
 impl fmt::Display for SpacingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pixel spacing must be positive: {} mm rows, {} mm columns", self.row_mm, self.column_mm)
+        let (least, most) = (PixelSpacing::RANGE.start(), PixelSpacing::RANGE.end());
+        let Self { row_mm, column_mm } = self;
+        write!(f, "pixel spacing must be from {least} to {most} mm: {row_mm} mm rows, {column_mm} mm columns")
     }
 }
 
@@ -92,11 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn spacing_is_positive_and_finite() {
-        for (row, column) in [(0.0, 1.0), (1.0, -0.5), (f64::NAN, 1.0), (1.0, f64::INFINITY)] {
+    fn spacing_is_one_that_a_scanner_can_have() {
+        for (row, column) in
+            [(0.0, 1.0), (1.0, -0.5), (f64::NAN, 1.0), (1.0, f64::INFINITY), (750.0, 750.0), (1e-9, 1e-9)]
+        {
             assert!(PixelSpacing::new(row, column).is_err(), "{row} {column}");
         }
         let message = PixelSpacing::new(0.7, -1.0).unwrap_err().to_string();
-        assert_eq!(message, "pixel spacing must be positive: 0.7 mm rows, -1 mm columns");
+        assert_eq!(message, "pixel spacing must be from 0.01 to 10 mm: 0.7 mm rows, -1 mm columns");
     }
 }

@@ -5,13 +5,17 @@ use super::Patch;
 /// How many of the patch's 16,384 samples lie below the low and above the high percentile: 0.5 %.
 const OUTLIERS: usize = super::PATCH_PIXELS / 200;
 
+/// The least range, as a share of the values: averaging a constant leaves some 1e-6 of rounding, which is nothing to
+/// see.
+const LEAST_CONTRAST: f32 = 1e-4;
+
 /// Why a patch has no normalised form.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NormaliseError {
     /// A sample is NaN or infinite.
     NotFinite,
-    /// The two percentiles are the same: there is nothing to see.
+    /// The two percentiles are the same but for rounding: there is nothing to see.
     Constant {
         /// The value of nearly all samples.
         value: f32,
@@ -25,7 +29,7 @@ pub enum NormaliseError {
 /// quantisation. `scratch` is overwritten.
 ///
 /// # Errors
-/// If a sample is not finite or the percentiles coincide.
+/// If a sample is not finite, or the percentiles are no further apart than the rounding of averages can bring them.
 pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), NormaliseError> {
     // Every sample is looked at, even after one that is not finite: that can be done in vectors.
     if !patch.iter().fold(true, |finite, v| finite & v.is_finite()) {
@@ -40,7 +44,7 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
     let high = *above.select_nth_unstable_by_key(high_at, key).1;
     let [low, high] = [low, high].map(|key| f32::from_bits(ordered(key.to_bits())));
     let range = high - low;
-    if !range.is_normal() {
+    if !range.is_normal() || range < LEAST_CONTRAST * low.abs().max(high.abs()) {
         return Err(NormaliseError::Constant { value: low });
     }
     for value in patch {
@@ -70,7 +74,8 @@ impl core::error::Error for NormaliseError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::PATCH_PIXELS;
+    use crate::geometry::LesionBox;
+    use crate::image::{CtSlice, PATCH_PIXELS, Samples, crop};
 
     fn noise() -> Box<Patch> {
         let mut state = 3_u32;
@@ -124,5 +129,28 @@ mod tests {
         let mut hole = noise();
         hole[9] = f32::NAN;
         assert_eq!(normalised(hole), Err(NormaliseError::NotFinite));
+    }
+
+    /// Found on pictures of one grey value: the rounding of the averages was stretched to a picture, and measured.
+    #[test]
+    fn a_slice_of_one_value_is_refused_in_every_box() {
+        let area = |i: usize| {
+            let (at, side) = (20.0 + 1.37 * i as f64, 8.0 + 2.3 * i as f64);
+            LesionBox::new(at - side / 2.0, at - side / 2.0, at + side / 2.0, at + side / 2.0).unwrap()
+        };
+        let (mut patch, mut scratch) = (Box::new([0.0; PATCH_PIXELS]), Box::new([0.0; PATCH_PIXELS]));
+        let mut normalised = |samples: &[f32], area: LesionBox| {
+            let slice = CtSlice::new(Samples::F32(samples), [96, 96], 96, None).unwrap();
+            crop(&slice, area, &mut patch).unwrap();
+            normalise(&mut patch, &mut scratch)
+        };
+        for value in [40.0, -1000.0, 0.1, 1e4, 255.0] {
+            for i in 0..30 {
+                let constant = normalised(&[value; 96 * 96], area(i));
+                assert!(matches!(constant, Err(NormaliseError::Constant { .. })), "{value}, box {i}");
+            }
+        }
+        let faint: Vec<f32> = (0..96 * 96).map(|i| 40.0 + (i % 2) as f32).collect();
+        assert_eq!(normalised(&faint, area(0)), Ok(()), "the control: one unit is something to see");
     }
 }
