@@ -117,7 +117,7 @@ fn what_cannot_be_read_is_named() {
         ),
         ("dicom/short_pixel_data.dcm", None, "DICOM PixelData is cut short: 192 of 384"),
         ("dicom/truncated.dcm", None, "DICOM file is damaged or cut short: "),
-        ("dicom/two_frames.dcm", None, "DICOM object has 2 frames: choose one with --frame"),
+        ("dicom/two_frames.dcm", None, "the DICOM object has 2 frames, and none is chosen"),
         ("dicom/two_frames.dcm", Some(3), "frame 3 does not exist: the DICOM object has 2"),
         ("dicom/two_frames.dcm", Some(0), "frame 0 does not exist: the DICOM object has 2"),
         ("png/colour.png", None, "PNG is 8-bit colour: only 8-bit and 16-bit grey are CT slices"),
@@ -147,6 +147,28 @@ fn png_grey_values_are_pillows() {
     let want: Vec<f32> = (0..20_u8).map(|i| f32::from(i) * 100.0 - 1000.0).collect();
     assert_eq!(sixteen.samples(), want);
     assert_eq!((eight.slice().spacing(), sixteen.slice().spacing()), (None, None));
+}
+
+/// The picture with a chunk of two zero bytes before its samples.
+fn with_chunk(picture: &[u8], name: &[u8; 4], checksum: u32) -> Vec<u8> {
+    let samples = picture.windows(4).position(|w| w == b"IDAT").unwrap() - 4;
+    let chunk = [&2_u32.to_be_bytes(), &name[..], &[0; 2], &checksum.to_be_bytes()].concat();
+    [&picture[..samples], &chunk, &picture[samples..]].concat()
+}
+
+#[test]
+fn grey_of_which_a_value_is_transparent_is_refused_and_never_cut_to_8_bits() {
+    for (name, depth) in [("grey8", 8), ("grey16", 16)] {
+        let picture = fs::read(golden(&format!("png/{name}.png"))).unwrap();
+        let transparent = with_chunk(&picture, b"tRNS", 0x7693_CD38);
+        assert_eq!(
+            CtFile::decode(&transparent, None).unwrap_err().to_string(),
+            format!("PNG is {depth}-bit grey with transparency: only 8-bit and 16-bit grey are CT slices")
+        );
+        let on_black = with_chunk(&picture, b"bKGD", 0xAA8D_2332);
+        let want = CtFile::decode(&picture, None).unwrap();
+        assert_eq!(CtFile::decode(&on_black, None).unwrap().samples(), want.samples(), "the control");
+    }
 }
 
 #[test]

@@ -1,42 +1,25 @@
 //! DICOM Part 10: from a CT image object to Hounsfield units. The only place that names the dicom crates.
 
-use std::fmt;
+mod data_set;
+mod error;
+mod pixel_data;
+mod transfer_syntax;
 
-use dicom_object::{DefaultDicomObject, InMemDicomObject, OpenFileOptions, Tag};
+use dicom_object::{DefaultDicomObject, InMemDicomObject, Tag};
 use dicom_pixeldata::{PixelDecoder, PixelRepresentation};
 
 use super::CtFile;
-use crate::geometry::{PixelSpacing, SpacingError};
+use crate::geometry::PixelSpacing;
+use data_set::damaged;
+pub use error::DicomError;
+use pixel_data::Layout;
+use transfer_syntax::JPEG_EXTENDED;
 
 /// What masked padding samples become: the lowest value of the Hounsfield scale as most scanners store it.
 ///
 /// Padding lies outside the field of view, where there is nothing; as a finite low value it stays out of the
 /// lesion and cannot stretch the range of grey values as its stored value (often -2000) would.
 const PADDING_HU: f64 = -1024.0;
-
-const TRANSFER_SYNTAXES: [(&str, &str); 12] = [
-    ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
-    ("1.2.840.10008.1.2.1", "Explicit VR Little Endian"),
-    ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
-    ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
-    ("1.2.840.10008.1.2.5", "RLE Lossless"),
-    ("1.2.840.10008.1.2.4.50", "JPEG Baseline"),
-    ("1.2.840.10008.1.2.4.51", "JPEG Extended"),
-    ("1.2.840.10008.1.2.4.57", "JPEG Lossless"),
-    ("1.2.840.10008.1.2.4.70", "JPEG Lossless, first-order prediction"),
-    ("1.2.840.10008.1.2.4.80", "JPEG-LS Lossless"),
-    ("1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless"),
-    ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
-];
-
-/// Read with 8 bits, not with 12: no decoder in Rust takes them.
-const JPEG_EXTENDED: &str = "1.2.840.10008.1.2.4.51";
-
-/// How many of [`TRANSFER_SYNTAXES`] can be read; the others are only known by name.
-const READABLE: usize = 9;
-
-/// More rows or columns than any scanner makes: a damaged header must not claim gigabytes.
-const LONGEST_SIDE: usize = 8192;
 
 mod tags {
     use dicom_object::Tag;
@@ -62,113 +45,42 @@ mod tags {
     pub(super) const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 }
 
-/// Why a DICOM object gives no CT slice.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DicomError {
-    /// The file is damaged or cut short.
-    Damaged {
-        /// What the parser says.
-        reason: String,
-    },
-    /// The transfer syntax is not one that is read.
-    TransferSyntax {
-        /// Its unique identifier.
-        uid: String,
-    },
-    /// JPEG Extended with more than 8 bits.
-    ExtendedDepth {
-        /// The bits stored.
-        bits: i64,
-    },
-    /// The object is not a CT image.
-    Modality {
-        /// The modality that it states.
-        found: String,
-    },
-    /// The photometric interpretation is not MONOCHROME1 or MONOCHROME2.
-    Photometric {
-        /// What the object states.
-        found: String,
-    },
-    /// A required attribute is missing.
-    Missing {
-        /// The attribute's name.
-        attribute: &'static str,
-    },
-    /// An attribute has a value that is not allowed.
-    Value {
-        /// The attribute's name.
-        attribute: &'static str,
-        /// Its value.
-        found: String,
-    },
-    /// The pixel spacing is not one.
-    Spacing(SpacingError),
-    /// Hounsfield units are given by a table, which is not supported.
-    ModalityLut,
-    /// There are several frames and none was chosen.
-    ChooseFrame {
-        /// How many there are.
-        frames: u32,
-    },
-    /// The chosen frame does not exist.
-    NoFrame {
-        /// The frame, from 1.
-        frame: u32,
-        /// How many there are.
-        frames: u32,
-    },
-    /// The pixel data are shorter than the image.
-    Short {
-        /// Bytes or samples that are there.
-        found: usize,
-        /// Bytes or samples that are needed.
-        needed: usize,
-    },
-}
-
 pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomError> {
-    let object = OpenFileOptions::new().from_reader(bytes).map_err(damaged)?;
+    let (object, pictures) = data_set::open(bytes)?;
     check_kind(&object)?;
-    let frame = choose_frame(&object, frame)?;
+    let frames = frames(&object)?;
+    let frame = choose_frame(frame, frames)?;
     let groups = functional_groups(&object, frame);
-    check_length(&object, frame)?;
+    let layout = Layout::of(&object)?;
+    layout.check(&object, pictures, frame, frames)?;
 
     // Some codecs index beyond damaged data instead of refusing them.
     let decoded = std::panic::catch_unwind(|| object.decode_pixel_data_frame(frame))
         .map_err(|_| DicomError::Damaged { reason: "its decoder failed".to_owned() })?
         .map_err(damaged)?;
-    let (width, height) = (decoded.columns() as usize, decoded.rows() as usize);
     let stored = Stored {
-        allocated: decoded.bits_allocated(),
         bits: decoded.bits_stored(),
         signed: matches!(decoded.pixel_representation(), PixelRepresentation::Signed),
     };
-    if decoded.high_bit() + 1 != decoded.bits_stored() {
-        return Err(DicomError::Value { attribute: "HighBit", found: decoded.high_bit().to_string() });
-    }
-    let words: Vec<u16> = match stored.allocated {
-        8 => decoded.data().iter().copied().map(u16::from).collect(),
-        16 => decoded.data_ow(),
-        other => {
-            return Err(DicomError::Value { attribute: "BitsAllocated", found: other.to_string() });
-        }
-    };
-    let needed = width * height;
-    let words = words.get(..needed).ok_or(DicomError::Short { found: words.len(), needed })?;
-    if needed == 0 || stored.bits == 0 || stored.bits > stored.allocated {
+    if stored.bits == 0 || stored.bits > decoded.bits_allocated() {
         return Err(DicomError::Value { attribute: "BitsStored", found: stored.bits.to_string() });
     }
-
-    let number = |tag: Tag, name, default| {
-        groups.iter().find_map(|g| floats(g, tag)).map_or(Ok(default), |values| match values[..] {
-            [value] if value.is_finite() => Ok(value),
-            _ => Err(DicomError::Value { attribute: name, found: format!("{values:?}") }),
-        })
+    if decoded.high_bit() != stored.bits - 1 {
+        return Err(DicomError::Value { attribute: "HighBit", found: decoded.high_bit().to_string() });
+    }
+    let words: Vec<u16> = if decoded.bits_allocated() == 8 {
+        decoded.data().iter().copied().map(u16::from).collect()
+    } else {
+        decoded.data_ow()
     };
-    let slope = number(tags::RESCALE_SLOPE, "RescaleSlope", 1.0)?;
-    let intercept = number(tags::RESCALE_INTERCEPT, "RescaleIntercept", 0.0)?;
+    if words.len() != layout.pixels() {
+        let reason = format!("its decoder gives {} of {} samples", words.len(), layout.pixels());
+        return Err(DicomError::Damaged { reason });
+    }
+
+    let number = |tag, attribute| Ok(numbers(&groups, tag, attribute)?.map(|[value]| value));
+    let slope = number(tags::RESCALE_SLOPE, "RescaleSlope")?.unwrap_or(1.0);
+    let intercept = number(tags::RESCALE_INTERCEPT, "RescaleIntercept")?.unwrap_or(0.0);
     if slope == 0.0 {
         return Err(DicomError::Value { attribute: "RescaleSlope", found: "0".to_owned() });
     }
@@ -182,31 +94,19 @@ pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomEr
         let hu = hu as f32;
         hu
     });
+    let (width, height) = (layout.columns, layout.rows);
     Ok(CtFile { samples: samples.collect(), width, height, spacing: spacing(&groups)? })
 }
 
-/// What the parser says, with all its causes.
-fn damaged(error: impl std::error::Error) -> DicomError {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
-    DicomError::Damaged { reason }
-}
-
-/// Refuses what is not a grey CT image in a readable transfer syntax.
+/// Refuses what is not a grey CT image.
 fn check_kind(object: &DefaultDicomObject) -> Result<(), DicomError> {
-    let uid = object.meta().transfer_syntax().trim_end_matches('\0').to_owned();
-    if !TRANSFER_SYNTAXES[..READABLE].iter().any(|(known, _)| *known == uid) {
-        return Err(DicomError::TransferSyntax { uid });
-    }
-    if let Some(bits) = integer(object, tags::BITS_STORED).filter(|n| uid == JPEG_EXTENDED && *n > 8) {
+    let extended = object.meta().transfer_syntax() == JPEG_EXTENDED;
+    if let Some(bits) = integer(object, tags::BITS_STORED).filter(|n| extended && *n > 8) {
         return Err(DicomError::ExtendedDepth { bits });
     }
-    if let Some(found) = text(object, tags::MODALITY).filter(|m| m != "CT") {
-        return Err(DicomError::Modality { found });
+    let modality = text(object, tags::MODALITY).ok_or(DicomError::Missing { attribute: "Modality" })?;
+    if modality != "CT" {
+        return Err(DicomError::Modality { found: modality });
     }
     let found = photometric(object)?;
     let grey = found == "MONOCHROME1" || found == "MONOCHROME2";
@@ -224,44 +124,23 @@ fn photometric(object: &InMemDicomObject) -> Result<String, DicomError> {
         .ok_or(DicomError::Missing { attribute: "PhotometricInterpretation" })
 }
 
+/// How many frames the object states; one if it states none.
+fn frames(object: &InMemDicomObject) -> Result<u32, DicomError> {
+    let Some(frames) = integer(object, tags::NUMBER_OF_FRAMES) else { return Ok(1) };
+    u32::try_from(frames)
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or(DicomError::Value { attribute: "NumberOfFrames", found: frames.to_string() })
+}
+
 /// The chosen frame, counted from 0.
-fn choose_frame(object: &InMemDicomObject, frame: Option<u32>) -> Result<u32, DicomError> {
-    let frames = match integer(object, tags::NUMBER_OF_FRAMES) {
-        None => 1,
-        Some(n) => u32::try_from(n)
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or(DicomError::Value { attribute: "NumberOfFrames", found: n.to_string() })?,
-    };
+fn choose_frame(frame: Option<u32>, frames: u32) -> Result<u32, DicomError> {
     match frame {
         None if frames > 1 => Err(DicomError::ChooseFrame { frames }),
         None => Ok(0),
         Some(frame) if (1..=frames).contains(&frame) => Ok(frame - 1),
         Some(frame) => Err(DicomError::NoFrame { frame, frames }),
     }
-}
-
-/// Pixel data that are not compressed must hold the frame: the decoder trusts the stated size.
-fn check_length(object: &InMemDicomObject, frame: u32) -> Result<(), DicomError> {
-    let missing = |attribute| DicomError::Missing { attribute };
-    let side = |tag, attribute| {
-        let value = integer(object, tag).ok_or(missing(attribute))?;
-        usize::try_from(value)
-            .ok()
-            .filter(|v| (1..=LONGEST_SIDE).contains(v))
-            .ok_or(DicomError::Value { attribute, found: value.to_string() })
-    };
-    let bytes = side(tags::BITS_ALLOCATED, "BitsAllocated")?.div_ceil(8);
-    let needed = side(tags::ROWS, "Rows")? * side(tags::COLUMNS, "Columns")? * bytes;
-    let needed = needed.saturating_mul(frame as usize + 1);
-    let data = object.get(tags::PIXEL_DATA).ok_or(missing("PixelData"))?;
-    if data.value().fragments().is_none() {
-        let found = data.to_bytes().map_or(0, |b| b.len());
-        if found < needed {
-            return Err(DicomError::Short { found, needed });
-        }
-    }
-    Ok(())
 }
 
 /// Where attributes of the frame may stand, the most specific first: the frame's functional groups, the
@@ -275,19 +154,13 @@ fn functional_groups(object: &InMemDicomObject, frame: u32) -> Vec<&InMemDicomOb
 }
 
 fn spacing(groups: &[&InMemDicomObject]) -> Result<Option<PixelSpacing>, DicomError> {
-    groups
-        .iter()
-        .find_map(|g| floats(g, tags::PIXEL_SPACING))
-        .map(|values| match values[..] {
-            [row_mm, column_mm] => PixelSpacing::new(row_mm, column_mm).map_err(DicomError::Spacing),
-            _ => Err(DicomError::Value { attribute: "PixelSpacing", found: format!("{values:?}") }),
-        })
+    numbers(groups, tags::PIXEL_SPACING, "PixelSpacing")?
+        .map(|[row_mm, column_mm]| PixelSpacing::new(row_mm, column_mm).map_err(DicomError::Spacing))
         .transpose()
 }
 
 /// How samples are stored.
 struct Stored {
-    allocated: u16,
     bits: u16,
     signed: bool,
 }
@@ -336,51 +209,19 @@ fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
     object.get(tag)?.to_int().ok()
 }
 
-/// The numbers of an attribute that is not empty; an empty list if they are not numbers.
-fn floats(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    text(object, tag)?;
-    Some(object.get(tag)?.to_multi_float64().unwrap_or_default())
-}
-
-impl fmt::Display for DicomError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged { reason } => write!(f, "DICOM file is damaged or cut short: {reason}"),
-            Self::TransferSyntax { uid } => {
-                let name =
-                    TRANSFER_SYNTAXES.iter().find(|(known, _)| known == uid).map_or("unknown", |(_, n)| n);
-                write!(f, "DICOM transfer syntax {uid} ({name}) is not supported")
-            }
-            Self::ExtendedDepth { bits } => {
-                write!(
-                    f,
-                    "DICOM transfer syntax {JPEG_EXTENDED} (JPEG Extended) with {bits} bits is not supported"
-                )
-            }
-            Self::Modality { found } => write!(f, "DICOM modality is {found}, not CT"),
-            Self::Photometric { found } => {
-                write!(
-                    f,
-                    "DICOM photometric interpretation {found} is not supported: only grey is a CT slice"
-                )
-            }
-            Self::Missing { attribute } => write!(f, "DICOM {attribute} is missing"),
-            Self::Value { attribute, found } => {
-                write!(f, "DICOM {attribute} is {found}, which is not supported")
-            }
-            Self::Spacing(error) => write!(f, "DICOM PixelSpacing: {error}"),
-            Self::ModalityLut => {
-                f.write_str("DICOM ModalityLUTSequence is not supported: only slope and intercept")
-            }
-            Self::ChooseFrame { frames } => {
-                write!(f, "DICOM object has {frames} frames: choose one with --frame")
-            }
-            Self::NoFrame { frame, frames } => {
-                write!(f, "frame {frame} does not exist: the DICOM object has {frames}")
-            }
-            Self::Short { found, needed } => write!(f, "DICOM PixelData is cut short: {found} of {needed}"),
-        }
+/// The finite numbers of an attribute in the first group where it is not empty; anything but `N` of them is refused.
+fn numbers<const N: usize>(
+    groups: &[&InMemDicomObject],
+    tag: Tag,
+    attribute: &'static str,
+) -> Result<Option<[f64; N]>, DicomError> {
+    let Some((group, found)) = groups.iter().find_map(|group| Some((group, text(group, tag)?))) else {
+        return Ok(None);
+    };
+    let values = group.get(tag).and_then(|element| element.to_multi_float64().ok());
+    let values = values.and_then(|values| <[f64; N]>::try_from(values).ok());
+    match values.filter(|values| values.iter().all(|value| value.is_finite())) {
+        Some(values) => Ok(Some(values)),
+        None => Err(DicomError::Value { attribute, found }),
     }
 }
-
-impl std::error::Error for DicomError {}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, ImageReader, Luma, Rgb};
+use image::{ColorType, DynamicImage, ImageFormat, ImageReader, Luma, Rgb};
 
 use super::CtFile;
 
@@ -13,6 +13,12 @@ const DEEPLESION_OFFSET: f32 = 32768.0;
 
 /// The PNG specification's number for grey without transparency.
 const GREY: u8 = 0;
+
+/// What the number for a kind of colour contains where there is colour.
+const COLOUR: u8 = 2;
+
+/// What the number for a kind of colour contains where there is transparency.
+const ALPHA: u8 = 4;
 
 /// Why a PNG picture gives no slice, or cannot be written.
 #[derive(Debug)]
@@ -39,12 +45,25 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
     let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let picture = reader.decode().map_err(PngError::Codec)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let samples = if let DynamicImage::ImageLuma16(grey) = picture {
-        grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect()
-    } else {
-        picture.into_luma8().pixels().map(|p| f32::from(p.0[0])).collect()
+    let samples = match picture {
+        DynamicImage::ImageLuma16(grey) => {
+            grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect()
+        }
+        DynamicImage::ImageLuma8(grey) => grey.pixels().map(|p| f32::from(p.0[0])).collect(),
+        // Grey in the header is not grey alone where a tRNS chunk makes a grey value transparent.
+        other => return Err(kind(other.color())),
     };
     Ok(CtFile { samples, width, height, spacing: None })
+}
+
+/// The refusal of what was decoded, in the PNG specification's numbers.
+fn kind(colour: ColorType) -> PngError {
+    let depth = colour.bits_per_pixel() / u16::from(colour.channel_count());
+    let depth = u8::try_from(depth).expect("a sample has at most 32 bits");
+    PngError::Kind {
+        depth,
+        colour: u8::from(colour.has_color()) * COLOUR + u8::from(colour.has_alpha()) * ALPHA,
+    }
 }
 
 /// Writes a colour picture of `size` = columns, rows: to a temporary file beside `path`, then renamed.
