@@ -85,7 +85,7 @@ fn every_bad_input_has_its_message_and_status() {
             "20,20,50,50",
             &["--spacing", "0,1"],
             2,
-            "pixel spacing must be positive: 0 mm rows, 1 mm columns",
+            "pixel spacing must be from 0.01 to 10 mm: 0 mm rows, 1 mm columns",
         ),
         ("slice.png", "20,20,50,50", &["--spacing", "1"], 2, "\"1\" is not 2 numbers separated by commas"),
         (
@@ -171,4 +171,34 @@ fn a_reader_who_has_seen_enough_of_the_output_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() {
+    let folder = Folder::new("batch");
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::copy(repository.join("tests/sample/phantom.png"), folder.0.join("phantom.png")).unwrap();
+    let model = repository.join("models/edge.recist");
+    let rows = b"image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\n\
+        phantom.png,95,82,167,154,1.17,1.17\n\
+        phantom.png,95,82,167,154,1,17,1,17\n\
+        l\xe4sion.png,95,82,167,154,1.17,1.17\n\
+        phantom.png,95,82,167,154,1.17,1.17\n";
+    fs::write(folder.0.join("cases.csv"), rows).unwrap();
+    let batch = |out| folder.run(&["batch", "cases.csv", "--out", out, "--model", model.to_str().unwrap()]);
+
+    let output = batch("cases.csv");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(message(&output), "recist: cases.csv: the results would overwrite the cases\n");
+    assert_eq!(fs::read(folder.0.join("cases.csv")).unwrap(), rows);
+
+    let output = batch("out.csv");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(message(&output), "recist: 2 of 4 cases could not be measured: see out.csv\n");
+    let results = fs::read_to_string(folder.0.join("out.csv")).unwrap();
+    let lines: Vec<_> = results.lines().skip(1).collect();
+    assert!(lines[0].starts_with("phantom.png,1") && lines[0].ends_with(",ok"), "{}", lines[0]);
+    assert_eq!(lines[1], "phantom.png,,,,,,,,,,,,,,number of fields is 9 in place of 7");
+    assert_eq!(lines[2], "l\u{fffd}sion.png,,,,,,,,,,,,,,\"image is not UTF-8: \"\"l\u{fffd}sion.png\"\"\"");
+    assert_eq!(lines[3], lines[0]);
 }

@@ -1,23 +1,23 @@
-//! `recist batch`: rows are written in the order of the cases to a partial file beside the results, whose
-//! name carries a digest of the cases and the model; the same call after an interruption finds it, keeps its
-//! whole rows and goes on. At the end it is renamed to the results.
+//! `recist batch`: rows are written in the order of the cases to a partial file beside the results, which the
+//! same call after an interruption finds and continues if nothing that its rows depend on has changed. At the end
+//! it is renamed to the results.
+
+mod cases;
+mod partial;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use recist::cascade::{Measurement, Networks, Workspace, measure};
-use recist::geometry::{LesionBox, PixelSpacing};
-use recist::image::CtFile;
-use sha2::{Digest, Sha256};
+use recist::cascade::{Measurement, Networks, Workspace};
 
 use crate::arguments::Batch;
 use crate::error::Error;
 use crate::model::Model;
+use partial::Partial;
 
 const RESULTS: &str = "image,long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,\
                        long_px,short_px,long_mm,short_mm,confidence,status";
@@ -39,16 +39,15 @@ fn measure_all<N: Networks + Send>(
     networks: Vec<N>,
 ) -> Result<(), Error> {
     let bytes = fs::read(cases_path).map_err(|e| Error::file(cases_path, e))?;
-    let cases = read_cases(&bytes).map_err(|e| Error::file(cases_path, e))?;
-    let partial = partial_path(out, &bytes, model);
-    let written = |e| Error::file(&partial, e);
-    let (done, mut not_measured) = keep_whole_rows(&partial).map_err(written)?;
-    let mut file = OpenOptions::new().create(true).append(true).open(&partial).map_err(written)?;
-    if done == 0 {
-        writeln!(file, "{RESULTS}").map_err(written)?;
+    let cases = cases::read(&bytes).map_err(|e| Error::file(cases_path, e))?;
+    if is_same_file(cases_path, out) {
+        return Err(Error::Usage(format!("{}: the results would overwrite the cases", out.display())));
     }
-
     let folder = cases_path.parent().unwrap_or(Path::new(""));
+    let images = cases.iter().map(|case| folder.join(&case.image));
+    let mut partial = Partial::open(Partial::path(out, &bytes, model, images), RESULTS)?;
+    let (done, mut not_measured) = (partial.rows, partial.not_measured);
+
     let next = AtomicUsize::new(done);
     thread::scope(|scope| {
         // Few rows may wait for an earlier one: the memory does not grow with the cases.
@@ -74,14 +73,13 @@ fn measure_all<N: Networks + Send>(
             waiting.insert(index, outcome);
             while let Some(outcome) = waiting.remove(&at) {
                 not_measured += usize::from(outcome.is_err());
-                file.write_all(&row(&cases[at].image, outcome))?;
+                partial.append(&row(&cases[at].image, outcome))?;
                 at += 1;
             }
         }
-        file.sync_all()
-    })
-    .map_err(written)?;
-    fs::rename(&partial, out).map_err(|e| Error::file(out, e))?;
+        Ok(())
+    })?;
+    partial.finish(out)?;
     if not_measured == 0 {
         return Ok(());
     }
@@ -89,71 +87,10 @@ fn measure_all<N: Networks + Send>(
     Err(Error::Failed(format!("{not_measured} of {all} cases could not be measured: see {out}")))
 }
 
-/// Where rows wait until all are measured: other cases or another model never continue them.
-fn partial_path(out: &Path, cases: &[u8], model: [u8; 32]) -> PathBuf {
-    let digest = Sha256::new().chain_update(cases).chain_update(model).finalize();
-    let digest: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(format!(".{digest}.partial"));
-    partial.into()
-}
-
-/// One row of the cases, or why it is none.
-struct Case {
-    image: String,
-    parsed: Result<(LesionBox, Option<PixelSpacing>), String>,
-}
-
-fn read_cases(bytes: &[u8]) -> Result<Vec<Case>, String> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);
-    let header = reader.headers().map_err(|e| e.to_string())?.clone();
-    let column = |name: &str| header.iter().position(|h| h == name);
-    let required = |name: &str| column(name).ok_or(format!("column {name} is missing"));
-    let image = required("image")?;
-    let edges = [required("x0")?, required("y0")?, required("x1")?, required("y1")?];
-    let spacing = [column("row_spacing_mm"), column("column_spacing_mm")];
-    let mut cases = vec![];
-    for record in reader.records() {
-        let record = record.map_err(|e| e.to_string())?;
-        let number = |name: &str, at: usize| {
-            let text = record.get(at).unwrap_or_default();
-            text.parse::<f64>().map_err(|_| format!("{name} is not a number: \"{text}\""))
-        };
-        let parse = || {
-            let [x0, y0, x1, y1] = edges;
-            let [x0, y0, x1, y1] =
-                [number("x0", x0)?, number("y0", y0)?, number("x1", x1)?, number("y1", y1)?];
-            let area = LesionBox::new(x0, y0, x1, y1).map_err(|e| e.to_string())?;
-            let given = spacing.map(|c| c.filter(|at| !record.get(*at).unwrap_or_default().is_empty()));
-            let spacing = match given {
-                [None, None] => None,
-                [Some(row), Some(column)] => {
-                    let (row, column) =
-                        (number("row_spacing_mm", row)?, number("column_spacing_mm", column)?);
-                    Some(PixelSpacing::new(row, column).map_err(|e| e.to_string())?)
-                }
-                _ => return Err("only one of row_spacing_mm and column_spacing_mm is given".to_owned()),
-            };
-            Ok((area, spacing))
-        };
-        cases.push(Case { image: record.get(image).unwrap_or_default().to_owned(), parsed: parse() });
-    }
-    Ok(cases)
-}
-
-impl Case {
-    fn measure(
-        &self,
-        folder: &Path,
-        networks: &mut impl Networks,
-        workspace: &mut Workspace,
-    ) -> Result<Measurement, String> {
-        let (area, spacing) = self.parsed.clone()?;
-        let file = CtFile::read(&folder.join(&self.image), None).map_err(|e| e.to_string())?;
-        let slice = file.slice();
-        let slice = slice.with_spacing(spacing.or(slice.spacing()));
-        measure(&slice, area, networks, workspace, |_| ()).map_err(|e| e.to_string())
-    }
+/// Whether both paths lead to one file that exists.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let canonical = [one, other].map(fs::canonicalize);
+    matches!(canonical, [Ok(one), Ok(other)] if one == other)
 }
 
 /// The line of the results for one case, with its line break.
@@ -186,34 +123,13 @@ fn row(image: &str, outcome: Result<Measurement, String>) -> Vec<u8> {
     writer.into_inner().expect("writing to memory does not fail")
 }
 
-/// Cuts what an interruption left of a row off the partial file; how many rows of cases it holds, and how
-/// many of them were not measured.
-fn keep_whole_rows(partial: &Path) -> std::io::Result<(usize, usize)> {
-    let file = match File::open(partial) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, 0)),
-        Err(error) => return Err(error),
-    };
-    let (mut whole_bytes, mut rows, mut not_measured) = (0, 0, 0);
-    let mut reader = BufReader::new(file);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-        whole_bytes += line.len() as u64;
-        rows += 1;
-        not_measured += usize::from(rows > 1 && !line.ends_with(b",ok\n"));
-        line.clear();
-    }
-    if rows < 2 {
-        fs::remove_file(partial)?;
-        return Ok((0, 0));
-    }
-    OpenOptions::new().write(true).open(partial)?.set_len(whole_bytes)?;
-    Ok((rows - 1, not_measured))
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::fs::File;
+    use std::path::PathBuf;
+    use std::thread::sleep;
+    use std::time::{Duration, SystemTime};
 
     use recist::cascade::{Mask, ThetaOutputs};
     use recist::image::{Patch, write_grey16};
@@ -230,7 +146,8 @@ mod tests {
             32
         }
 
-        fn localize(&mut self, _: &Patch, _: &mut Mask) -> Result<ThetaOutputs, Infallible> {
+        fn localize(&mut self, _: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
+            mask.fill(f32::NAN);
             self.0.fetch_add(1, Ordering::Relaxed);
             Ok(ThetaOutputs::from_array([0.0, 0.0, 1.0, 0.0, 0.0]))
         }
@@ -258,9 +175,29 @@ mod tests {
         }
 
         fn run(&self, jobs: usize, asked: &AtomicUsize) -> Result<(), String> {
+            self.run_to("out.csv", jobs, asked).map_err(|e| e.to_string())
+        }
+
+        fn run_to(&self, out: &str, jobs: usize, asked: &AtomicUsize) -> Result<(), Error> {
             let networks = (0..jobs).map(|_| SameLesion(asked)).collect();
-            measure_all(&self.0.join("cases.csv"), &self.0.join("out.csv"), [7; 32], networks)
-                .map_err(|e| e.to_string())
+            measure_all(&self.0.join("cases.csv"), &self.0.join(out), [7; 32], networks)
+        }
+
+        /// Where a run that is called now would leave its rows.
+        fn partial(&self) -> PathBuf {
+            let csv = fs::read(self.0.join("cases.csv")).unwrap();
+            let cases = cases::read(&csv).unwrap();
+            let images = cases.iter().map(|case| self.0.join(&case.image));
+            Partial::path(&self.0.join("out.csv"), &csv, [7; 32], images)
+        }
+
+        /// Leaves what a run that is called now would have written when it was interrupted after `rows` rows.
+        fn interrupt_after(&self, rows: usize) {
+            let partial = self.partial();
+            let _ = self.run(1, &AtomicUsize::new(0));
+            let whole = fs::read_to_string(self.0.join("out.csv")).unwrap();
+            let lines: String = whole.split_inclusive('\n').take(1 + rows).collect();
+            fs::write(partial, lines).unwrap();
         }
 
         fn files(&self) -> Vec<String> {
@@ -281,6 +218,7 @@ mod tests {
         a.png,10,10,42,42,0.5,0.5\n\
         missing.png,10,10,42,42,0.5,0.5\n\
         a.png,10,10,42\n\
+        a.png,10,10,42,,,\n\
         a.png,42,10,10,42,,\n\
         a.png,10,10,42,42,0.5,\n\
         a.png,100,100,140,140,,\n\
@@ -291,14 +229,15 @@ mod tests {
         for jobs in [1, 3] {
             let folder = Folder::new(&format!("mixed-{jobs}"), MIXED);
             let error = folder.run(jobs, &AtomicUsize::new(0)).unwrap_err();
-            assert!(error.starts_with("5 of 7 cases could not be measured: see "), "{error}");
+            assert!(error.starts_with("6 of 8 cases could not be measured: see "), "{error}");
             let text = fs::read_to_string(folder.0.join("out.csv")).unwrap();
             let lines: Vec<_> = text.lines().collect();
-            assert_eq!(lines.len(), 8);
+            assert_eq!(lines.len(), 9);
             assert_eq!(lines[0], RESULTS);
             let want = [
                 "a.png,14.125,26.625,39.125,26.625,26.625,19.125,26.625,34.125,25.000,15.000,12.500,7.500,",
                 "missing.png,,,,,,,,,,,,,,cannot be read: No such file",
+                "a.png,,,,,,,,,,,,,,number of fields is 4 in place of 7",
                 "a.png,,,,,,,,,,,,,,\"y1 is not a number: \"\"\"\"\"",
                 "a.png,,,,,,,,,,,,,,\"lesion box is reversed: 42,10,10,42 needs",
                 "a.png,,,,,,,,,,,,,,only one of row_spacing_mm and column_spacing_mm is given",
@@ -308,19 +247,23 @@ mod tests {
             for (line, want) in lines[1..].iter().zip(want) {
                 assert!(line.starts_with(want), "{line}\n{want}");
             }
-            assert!(lines[1].ends_with(",ok") && lines[7].ends_with(",ok"));
+            assert!(lines[1].ends_with(",ok") && lines[8].ends_with(",ok"));
             assert_eq!(folder.files(), ["a.png", "cases.csv", "out.csv"], "nothing partial is left");
         }
     }
 
+    /// Cases of one image.
+    fn twenty() -> String {
+        let rows: String = (0..20).map(|i| format!("a.png,{i},10,{},42\n", i + 32)).collect();
+        format!("image,x0,y0,x1,y1\n{rows}")
+    }
+
     #[test]
     fn an_interrupted_run_continues_and_ends_with_the_same_rows() {
-        let rows: String = (0..20).map(|i| format!("a.png,{i},10,{},42\n", i + 32)).collect();
-        let cases = format!("image,x0,y0,x1,y1\n{rows}");
-        let folder = Folder::new("interrupted", &cases);
+        let folder = Folder::new("interrupted", &twenty());
         folder.run(1, &AtomicUsize::new(0)).unwrap();
         let whole = fs::read(folder.0.join("out.csv")).unwrap();
-        let partial = partial_path(&folder.0.join("out.csv"), cases.as_bytes(), [7; 32]);
+        let partial = folder.partial();
         for cut in
             [0, 10, RESULTS.len() + 1, RESULTS.len() + 30, whole.len() / 2, whole.len() - 1, whole.len()]
         {
@@ -331,6 +274,93 @@ mod tests {
             assert_eq!(fs::read(folder.0.join("out.csv")).unwrap(), whole, "cut at {cut}");
             assert_eq!(asked.into_inner(), 20 - kept, "whole rows are not measured again");
         }
+    }
+
+    #[test]
+    fn rows_of_an_image_that_has_changed_since_the_interruption_are_measured_again() {
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let dated = |path: &Path, time| {
+            File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        type Change<'a> = &'a dyn Fn(&Path);
+        let changes: [(&str, usize, Change<'_>); 4] = [
+            ("nothing", 12, &|_| ()),
+            ("the time", 20, &|image| dated(image, noon + Duration::from_nanos(1000))),
+            ("the size", 20, &|image| {
+                fs::write(image, [fs::read(image).unwrap(), vec![0]].concat()).unwrap();
+                dated(image, noon);
+            }),
+            ("only which file it is", 20, &|image| {
+                let other = image.with_extension("other");
+                fs::copy(image, &other).unwrap();
+                dated(&other, noon);
+                fs::rename(other, image).unwrap();
+            }),
+        ];
+        for (name, want, change) in changes {
+            let folder = Folder::new("changed", &twenty());
+            let image = folder.0.join("a.png");
+            dated(&image, noon);
+            folder.interrupt_after(8);
+            // The clock of a file system may tick only so often.
+            sleep(Duration::from_millis(20));
+            change(&image);
+            let asked = AtomicUsize::new(0);
+            folder.run(2, &asked).unwrap();
+            assert_eq!(asked.into_inner(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_was_missing_is_measured_once_it_is_there() {
+        let folder = Folder::new("supplied", "image,x0,y0,x1,y1\nb.png,10,10,42,42\na.png,10,10,42,42\n");
+        folder.interrupt_after(1);
+        let asked = AtomicUsize::new(0);
+        let error = folder.run(1, &asked).unwrap_err();
+        assert!(error.starts_with("1 of 2 cases"), "a row that was not measured still counts: {error}");
+        assert_eq!(asked.into_inner(), 1, "while it is missing its row is kept");
+
+        folder.interrupt_after(1);
+        fs::copy(folder.0.join("a.png"), folder.0.join("b.png")).unwrap();
+        folder.run(1, &AtomicUsize::new(0)).unwrap();
+    }
+
+    #[test]
+    fn a_partial_file_that_another_process_writes_is_named_and_left_alone() {
+        let folder = Folder::new("in-use", &twenty());
+        folder.interrupt_after(8);
+        let partial = folder.partial();
+        let rows = fs::read(&partial).unwrap();
+        let other = File::open(&partial).unwrap();
+        other.lock().unwrap();
+        let asked = AtomicUsize::new(0);
+        let error = folder.run(1, &asked).unwrap_err();
+        let want = format!("{}: another process is measuring the same cases into it", partial.display());
+        assert_eq!(error, want);
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+        assert_eq!(fs::read(&partial).unwrap(), rows);
+
+        drop(other);
+        folder.run(1, &asked).unwrap();
+        assert_eq!(asked.into_inner(), 12);
+    }
+
+    #[test]
+    fn the_results_never_overwrite_the_cases() {
+        let folder = Folder::new("same", &twenty());
+        fs::create_dir(folder.0.join("sub")).unwrap();
+        for out in ["cases.csv", "./cases.csv", "sub/../cases.csv"] {
+            let asked = AtomicUsize::new(0);
+            let error = folder.run_to(out, 1, &asked).unwrap_err();
+            let want = format!("{}: the results would overwrite the cases", folder.0.join(out).display());
+            assert!(matches!(&error, Error::Usage(message) if *message == want), "{error}");
+            assert_eq!(asked.into_inner(), 0);
+            assert_eq!(fs::read_to_string(folder.0.join("cases.csv")).unwrap(), twenty());
+        }
+        fs::copy(folder.0.join("cases.csv"), folder.0.join("sub/cases.csv")).unwrap();
+        folder.run_to("sub/cases.csv", 1, &AtomicUsize::new(0)).unwrap();
+        let results = fs::read_to_string(folder.0.join("sub/cases.csv")).unwrap();
+        assert!(results.starts_with(RESULTS), "another file of that name is no obstacle");
     }
 
     #[test]

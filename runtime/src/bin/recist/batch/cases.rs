@@ -1,0 +1,148 @@
+//! The cases of `recist batch`: a row that is none has its reason, and never stops the rest.
+
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use recist::cascade::{Measurement, Networks, Workspace, measure};
+use recist::geometry::{LesionBox, PixelSpacing};
+use recist::image::CtFile;
+
+/// One row of the cases, or why it is none.
+pub(super) struct Case {
+    /// As the row has it; what is not UTF-8 is replaced.
+    pub(super) image: String,
+    parsed: Result<(LesionBox, Option<PixelSpacing>), String>,
+}
+
+/// All rows below the header, in their order; no cases at all without the columns that a case needs.
+pub(super) fn read(csv: &[u8]) -> Result<Vec<Case>, String> {
+    // Rows of any length and any bytes are read: each is judged by itself.
+    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(csv);
+    let columns = Columns::of(reader.byte_headers().map_err(|e| e.to_string())?)?;
+    reader.byte_records().map(|record| Ok(Case::new(&columns, &record.map_err(|e| e.to_string())?))).collect()
+}
+
+/// Where the header has what a case is made of; other columns are ignored.
+struct Columns {
+    all: usize,
+    image: usize,
+    edges: [usize; 4],
+    spacing: [Option<usize>; 2],
+}
+
+impl Columns {
+    fn of(header: &ByteRecord) -> Result<Self, String> {
+        let column = |name: &str| header.iter().position(|h| h == name.as_bytes());
+        let required = |name: &str| column(name).ok_or(format!("column {name} is missing"));
+        Ok(Self {
+            all: header.len(),
+            image: required("image")?,
+            edges: [required("x0")?, required("y0")?, required("x1")?, required("y1")?],
+            spacing: [column("row_spacing_mm"), column("column_spacing_mm")],
+        })
+    }
+
+    fn parse(&self, record: &ByteRecord) -> Result<(LesionBox, Option<PixelSpacing>), String> {
+        // A decimal comma without quotes moves every field after it into a column that is not its own.
+        if record.len() != self.all {
+            return Err(format!("number of fields is {} in place of {}", record.len(), self.all));
+        }
+        if std::str::from_utf8(&record[self.image]).is_err() {
+            return Err(format!("image is not UTF-8: \"{}\"", text(record, self.image)));
+        }
+        let number = |name: &str, at: usize| {
+            let text = text(record, at);
+            text.parse::<f64>().map_err(|_| format!("{name} is not a number: \"{text}\""))
+        };
+        let [x0, y0, x1, y1] = self.edges;
+        let [x0, y0, x1, y1] = [number("x0", x0)?, number("y0", y0)?, number("x1", x1)?, number("y1", y1)?];
+        let area = LesionBox::new(x0, y0, x1, y1).map_err(|e| e.to_string())?;
+        let spacing = match self.spacing.map(|c| c.filter(|at| !record[*at].is_empty())) {
+            [None, None] => None,
+            [Some(row), Some(column)] => {
+                let (row, column) = (number("row_spacing_mm", row)?, number("column_spacing_mm", column)?);
+                Some(PixelSpacing::new(row, column).map_err(|e| e.to_string())?)
+            }
+            _ => return Err("only one of row_spacing_mm and column_spacing_mm is given".to_owned()),
+        };
+        Ok((area, spacing))
+    }
+}
+
+/// A field for a reader; empty where the row has none.
+fn text(record: &ByteRecord, at: usize) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(record.get(at).unwrap_or_default())
+}
+
+impl Case {
+    fn new(columns: &Columns, record: &ByteRecord) -> Self {
+        Self { image: text(record, columns.image).into_owned(), parsed: columns.parse(record) }
+    }
+
+    /// Measures the case, whose image lies relative to `folder`.
+    pub(super) fn measure(
+        &self,
+        folder: &Path,
+        networks: &mut impl Networks,
+        workspace: &mut Workspace,
+    ) -> Result<Measurement, String> {
+        let (area, spacing) = self.parsed.clone()?;
+        let file = CtFile::read(&folder.join(&self.image), None).map_err(|e| e.to_string())?;
+        let slice = file.slice();
+        let slice = slice.with_spacing(spacing.or(slice.spacing()));
+        measure(&slice, area, networks, workspace, |_| ()).map_err(|e| e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each row below `header` is, in words.
+    fn parsed(header: &str, rows: &[u8]) -> Vec<Result<String, String>> {
+        let csv = [header.as_bytes(), b"\n", rows].concat();
+        let words = |(area, spacing): (LesionBox, Option<PixelSpacing>)| {
+            let spacing = spacing.map(|s| format!(" {}/{} mm", s.row_mm(), s.column_mm()));
+            format!("{:?}{}", area.corners(), spacing.unwrap_or_default())
+        };
+        read(&csv).unwrap().into_iter().map(|case| case.parsed.map(words)).collect()
+    }
+
+    #[test]
+    fn a_row_with_more_or_fewer_fields_than_the_header_is_no_case() {
+        let header = "image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm";
+        let cases = [
+            ("a.png,95,82,167,154,1.17,1.17", Ok("[95.0, 82.0, 167.0, 154.0] 1.17/1.17 mm")),
+            ("a.png,95,82,167,154,,", Ok("[95.0, 82.0, 167.0, 154.0]")),
+            ("a.png,95,82,167,154,1,17,1,17", Err("number of fields is 9 in place of 7")),
+            ("a.png,95,0,82,0,167,0,154,0,1,17,1,17", Err("number of fields is 13 in place of 7")),
+            ("a.png,95,82,167,154,0.75,0.75,", Err("number of fields is 8 in place of 7")),
+            ("a.png,95,82,167,154", Err("number of fields is 5 in place of 7")),
+            ("a.png,95,82,167,154,1.17", Err("number of fields is 6 in place of 7")),
+            ("a.png", Err("number of fields is 1 in place of 7")),
+            ("a.png,95,82,167,154,\"1,17\",\"1,17\"", Err("row_spacing_mm is not a number: \"1,17\"")),
+        ];
+        for (row, want) in cases {
+            let want = want.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(parsed(header, row.as_bytes()), [want], "{row}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_utf_8_costs_its_own_row_only_and_only_where_it_is_read() {
+        let rows = b"a.png,1,2,30,40,lesion\n\
+            l\xe4sion.png,1,2,30,40,lesion\n\
+            a.png,1,2,3\xb5,40,lesion\n\
+            a.png,1,2,30,40,L\xe4sion\n\
+            l\xc3\xa4sion.png,1,2,30,40,lesion\n";
+        let area = Ok("[1.0, 2.0, 30.0, 40.0]".to_owned());
+        let want = [
+            area.clone(),
+            Err("image is not UTF-8: \"l\u{fffd}sion.png\"".to_owned()),
+            Err("x1 is not a number: \"3\u{fffd}\"".to_owned()),
+            area.clone(),
+            area,
+        ];
+        assert_eq!(parsed("image,x0,y0,x1,y1,note", rows), want);
+    }
+}

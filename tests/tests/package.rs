@@ -1,0 +1,145 @@
+//! `ci/package.sh` as it treats what is not its own: the folder it is given, and paths with spaces.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use recist_tests::c_package::repository;
+
+/// What the compiler's place in this test ends with when it is told to fail.
+const REACHED_THE_COMPILER: i32 = 7;
+
+/// A checkout whose path has spaces, with tools that build nothing; removed when dropped.
+struct Checkout(PathBuf);
+
+impl Checkout {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("recist package {name} {}", std::process::id()));
+        for inner in ["ci", "tools"] {
+            fs::create_dir_all(folder.join(inner)).unwrap();
+        }
+        fs::copy(repository().join("ci/package.sh"), folder.join("ci/package.sh")).unwrap();
+        for original in ["Cargo.toml", "LICENSE-MIT", "LICENSE-APACHE", "runtime", "tests"] {
+            symlink(repository().join(original), folder.join(original)).unwrap();
+        }
+        let cargo = "printf %s \"$CARGO_ENCODED_RUSTFLAGS\" >flags\n\
+             [ -z \"${FAIL:-}\" ] || exit 7\n\
+             mkdir -p target/device && touch target/device/librecist.so target/device/librecist.a\n";
+        for (name, script) in
+            [("cargo", cargo), ("fake-ld", ""), ("fake-objcopy", ""), ("fake-ar", "echo new >\"$2\"\n")]
+        {
+            let tool = folder.join("tools").join(name);
+            fs::write(&tool, format!("#!/bin/sh\n{script}")).unwrap();
+            fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self(folder)
+    }
+
+    /// The script with these variables, laying the package out in `folder` of the checkout.
+    fn package(&self, folder: &str, variables: &[(&str, &str)]) -> Output {
+        let path = std::env::var("PATH").unwrap();
+        Command::new(self.0.join("ci/package.sh"))
+            .arg(folder)
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("PATH", format!("{}:{path}", self.0.join("tools").display()))
+            .env("CROSS_COMPILE", "fake-")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let file = self.0.join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    fn read(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.0.join(file)).ok()
+    }
+
+    fn has(&self, file: impl AsRef<Path>) -> bool {
+        self.0.join(file).exists()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_earlier_package_is_refused_and_left_as_it_is() {
+    let checkout = Checkout::new("refused");
+    checkout.write("thesis/text.tex", "years of work");
+    checkout.write("hidden/.only", "years of work");
+    checkout.write("file", "years of work");
+    for (folder, kept) in [(".", "Cargo.toml"), ("thesis", "thesis/text.tex"), ("hidden", "hidden/.only")] {
+        let output = checkout.package(folder, &[]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        let path = fs::canonicalize(checkout.0.join(folder)).unwrap();
+        let want = format!(
+            "{} is not empty and is no earlier package: it has no lib/pkgconfig/recist.pc\n",
+            path.display()
+        );
+        assert_eq!((output.status.code(), message), (Some(1), want), "{folder}");
+        assert!(checkout.has(kept) && !checkout.has("flags"), "{folder}");
+    }
+    assert!(!checkout.package("file", &[]).status.success());
+    assert_eq!(checkout.read("file").unwrap(), "years of work");
+
+    fs::create_dir(checkout.0.join("empty")).unwrap();
+    checkout.write("earlier/lib/pkgconfig/recist.pc", "");
+    for folder in ["new", "empty", "earlier"] {
+        let output = checkout.package(folder, &[("FAIL", "yes")]);
+        assert_eq!(output.status.code(), Some(REACHED_THE_COMPILER), "{folder}: {output:?}");
+    }
+}
+
+#[test]
+fn an_earlier_package_is_replaced_and_what_else_its_folder_holds_stays() {
+    let checkout = Checkout::new("replaced");
+    for file in ["lib/pkgconfig/recist.pc", "lib/librecist.so.0", "include/recist.h", "share/recist/old.c"] {
+        checkout.write(&format!("prefix/{file}"), "old");
+    }
+    for file in ["bin/program", "lib/libother.so", "lib/pkgconfig/other.pc", "include/other.h", "measure"] {
+        checkout.write(&format!("prefix/{file}"), "kept");
+    }
+    let output = checkout.package("prefix", &[]);
+    assert!(output.status.success(), "{output:?}");
+    for file in ["bin/program", "lib/libother.so", "lib/pkgconfig/other.pc", "include/other.h", "measure"] {
+        assert_eq!(checkout.read(&format!("prefix/{file}")).as_deref(), Some("kept"), "{file}");
+    }
+    for file in ["lib/pkgconfig/recist.pc", "include/recist.h", "include/recist.hpp", "lib/librecist.a"] {
+        assert_ne!(checkout.read(&format!("prefix/{file}")).unwrap(), "old", "{file}");
+    }
+    for file in ["lib/librecist.so.0", "share/recist/old.c"] {
+        assert!(!checkout.has(format!("prefix/{file}")), "{file} is of the earlier package only");
+    }
+}
+
+#[test]
+fn paths_with_spaces_reach_the_compiler_whole() {
+    let checkout = Checkout::new("spaces");
+    let remapped = format!("--remap-path-prefix={}=.", checkout.0.display());
+    let cargo_home = "--remap-path-prefix=/cargo home=cargo";
+    let cases = [
+        (None, vec![]),
+        (
+            Some(("RUSTFLAGS", " -C  debuginfo=1 -Zsanitizer=address")),
+            vec!["-C", "debuginfo=1", "-Zsanitizer=address"],
+        ),
+        (Some(("CARGO_ENCODED_RUSTFLAGS", "-C\x1fllvm-args=-a b")), vec!["-C", "llvm-args=-a b"]),
+    ];
+    for (variables, further) in cases {
+        let variables: Vec<_> = variables.into_iter().chain([("CARGO_HOME", "/cargo home")]).collect();
+        let output = checkout.package("package", &variables);
+        assert!(output.status.success(), "{output:?}");
+        let flags = checkout.read("flags").unwrap();
+        let flags: Vec<_> = flags.split('\x1f').collect();
+        assert_eq!(flags, [vec![remapped.as_str(), cargo_home], further].concat());
+    }
+}
