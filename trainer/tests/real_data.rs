@@ -43,9 +43,11 @@ fn lidc_is_packed_whole_and_its_points_come_back() {
     let Some(data) = real_data() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |part: &str| data.join("lidc").join(part).display().to_string();
-    let arguments = ["--table", &path("recist.csv"), "--images", &path("images"), "--bad-share", "0"];
+    let (table, images, outlines) = (path("recist.csv"), path("images"), path("outlines"));
+    let arguments = ["--table", &table, "--images", &images, "--outlines", &outlines, "--bad-share", "0"];
     let (pack, report) = prepare(&arguments, &folder.path().join("lidc.pack"));
     println!("{report}");
+    assert!(pack.iter().all(|(_, pixels)| pixels.has_outlines()));
     for (split, slices, patients) in
         [(Split::Train, 5443, 478), (Split::Val, 924, 84), (Split::Test, 795, 62)]
     {

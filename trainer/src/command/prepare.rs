@@ -5,11 +5,12 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use recist::image::CtFile;
 use recist_trainer::data::{self, Backgrounds, Candidate, Pack, PackWriter, Problems, Split};
+use sha2::{Digest, Sha256};
 
 use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
-/// run goes on where it stopped when it is started again with the same arguments.
+/// run goes on where it stopped when it is started again with the same arguments and the same table.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "prepare")]
 pub(crate) struct Prepare {
@@ -22,8 +23,8 @@ pub(crate) struct Prepare {
     /// folder of the table's images
     #[argh(option)]
     images: Option<PathBuf>,
-    /// folder of the readers' outlines: pictures named and sized as the images, bit k set inside the outline of
-    /// the reader whose number in the table's column reader is k
+    /// folder of the readers' outlines: 8-bit pictures named and sized as the images, bit k set inside the outline
+    /// of the reader whose number in the table's column reader is k
     #[argh(option)]
     outlines: Option<PathBuf>,
     /// number of phantoms to generate
@@ -77,21 +78,26 @@ impl Prepare {
     fn source(&self) -> Result<Source, Box<dyn Error>> {
         let mut problems = Problems::default();
         let (candidates, description) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
-            (Some(folder), None, None, None) => {
-                (data::deeplesion(folder, &mut problems)?, format!("DeepLesion {}", folder.display()))
-            }
+            (Some(folder), None, None, None) => (
+                data::deeplesion(folder, &mut problems)?,
+                format!("DeepLesion {} {}", folder.display(), digest(&folder.join("DL_info.csv"))?),
+            ),
             (None, Some(table), Some(images), None) => (
                 data::endpoint_table(table, images, self.outlines.as_deref(), &mut problems)?,
                 format!(
-                    "table {} {} {}",
+                    "table {} {} {} {}",
                     table.display(),
+                    digest(table)?,
                     images.display(),
                     self.outlines.as_deref().unwrap_or(Path::new("")).display()
                 ),
             ),
             (None, None, None, Some(count)) => {
-                let folder = self.backgrounds.as_deref().map(Path::display).map(|d| d.to_string());
-                let description = format!("phantoms {count} {} {}", self.seed, folder.unwrap_or_default());
+                let backgrounds = match &self.backgrounds {
+                    Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
+                    None => String::new(),
+                };
+                let description = format!("phantoms {count} {} {backgrounds}", self.seed);
                 return Ok(Source::Phantoms { count, description });
             }
             _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
@@ -148,6 +154,12 @@ impl Prepare {
         writer.finish()?;
         Ok(())
     }
+}
+
+/// The SHA-256 of a table: a corrected one is another source, whose lesions are all cut anew.
+fn digest(table: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(table).map_err(|error| format!("{}: {error}", table.display()))?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn bar(length: u64) -> ProgressBar {

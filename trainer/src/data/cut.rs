@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
-use recist::geometry::{Keypoints, PixelSpacing, Point};
+use recist::geometry::{Keypoints, Point};
 use recist::image::CtFile;
 
-use super::{Lesion, Origin, Split, lesion::check_keypoints};
+use super::{Lesion, Origin, Split};
 
 /// The side of a packed patch, in lengths of the lesion's longest axis.
 ///
@@ -43,9 +43,10 @@ pub struct Candidate {
 /// A picture of what readers outlined.
 #[derive(Clone, Debug)]
 pub struct Outlines {
-    /// A file as large as the image.
+    /// An 8-bit picture as large as the image.
     pub path: PathBuf,
-    /// The bit of its values that is set inside each reader's outline.
+    /// The bit of its values that is set inside each reader's outline, from 0 to 7; of as many readers, in the same
+    /// order, as measured the lesion.
     pub bits: Vec<u8>,
 }
 
@@ -62,11 +63,12 @@ pub struct CutPatch {
     pub outlines: Option<Vec<f32>>,
 }
 
-/// Cuts a candidate's patch out of its image, at the image's own resolution. Where the patch reaches beyond the image, the nearest edge sample counts. A
-/// square image hardly larger than the patch is kept whole.
+/// Cuts a candidate's patch out of its image, at the image's own resolution. Where the patch reaches beyond the
+/// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
 /// # Errors
-/// If an endpoint lies outside the image, the endpoints are no measurement, or the outlines cannot be read.
+/// If an endpoint lies outside the image or, where readers mark places far apart, outside the patch, the endpoints
+/// are no measurement, or the outlines cannot be read or show nothing where a reader measured.
 pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
@@ -79,9 +81,6 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
             ));
         }
     }
-    let [row, column] = candidate.spacing_mm;
-    let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
-    candidate.readers.iter().try_for_each(|keypoints| check_keypoints(keypoints, spacing))?;
     let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited, and positive")]
     let side = (SIDE_IN_AXES * longest).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;
@@ -100,7 +99,6 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
         let places = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
         places.map(|(x, y)| samples[at(origin[1], y, height) * width + at(origin[0], x, width)]).collect()
     };
-    let outlines = candidate.outlines.as_ref().map(|outlines| outlines.read([width, height])).transpose()?;
     let lesion = Lesion {
         name: candidate.name.clone(),
         patient: candidate.patient.clone(),
@@ -117,33 +115,141 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
             .collect(),
         patch_origin: origin,
     };
+    lesion.check(side)?;
+    let outlines = candidate.outlines.as_ref();
+    let outlines = outlines.map(|outlines| outlines.read([width, height], &candidate.readers)).transpose()?;
     Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
 }
 
 impl Outlines {
     /// The outlines, row by row, with bit i for the i-th reader.
-    fn read(&self, [width, height]: [usize; 2]) -> Result<Vec<f32>, String> {
+    fn read(&self, [width, height]: [usize; 2], readers: &[Keypoints]) -> Result<Vec<f32>, String> {
         let named = |reason: &dyn std::fmt::Display| format!("{}: {reason}", self.path.display());
         let file = CtFile::read(&self.path, None).map_err(|error| named(&error))?;
         let (columns, rows) = (file.slice().width(), file.slice().height());
         if (columns, rows) != (width, height) {
             return Err(named(&format_args!("{columns} x {rows} pixels on an image of {width} x {height}")));
         }
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an 8-bit picture; saturating"
-        )]
-        let of_readers = |&value: &f32| {
+        let values: Vec<u8> =
+            file.samples().iter().map(|&value| byte(value)).collect::<Result<_, _>>().map_err(|value| {
+                named(&format_args!("the value {value} is none from 0 to 255: outlines are 8-bit pictures"))
+            })?;
+        for (keypoints, &bit) in readers.iter().zip(&self.bits) {
+            let (center, reach) = (keypoints.center(), keypoints.long_start.distance(keypoints.long_end));
+            let mut set = (0..values.len()).filter(|&at| values[at] >> bit & 1 == 1);
+            let place = |at: usize| Point::new((at % width) as f64, (at / width) as f64);
+            if !set.any(|at| place(at).distance(center) <= reach) {
+                let Point { x, y } = center;
+                return Err(named(&format_args!(
+                    "reader {bit} outlined nothing within a long axis ({reach:.1} px) of ({x:.1}, {y:.1})"
+                )));
+            }
+        }
+        let of_readers = |value: u8| {
             let bits = self.bits.iter().enumerate();
-            bits.map(|(reader, bit)| u32::from(value as u8 >> bit & 1) << reader).sum::<u32>() as f32
+            bits.map(|(reader, bit)| u32::from(value >> bit & 1) << reader).sum::<u32>() as f32
         };
-        Ok(file.samples().iter().map(of_readers).collect())
+        Ok(values.into_iter().map(of_readers).collect())
     }
+}
+
+/// The sample of an 8-bit picture, or else the sample itself.
+fn byte(sample: f32) -> Result<u8, f32> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the sample")]
+    let byte = sample as u8;
+    if f32::from(byte) == sample { Ok(byte) } else { Err(sample) }
 }
 
 fn first_pixel(center: f64, side: usize) -> i64 {
     #[allow(clippy::cast_possible_truncation, reason = "a place on an image")]
     let first = (center - (side - 1) as f64 / 2.0).round() as i64;
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use recist::image::write_grey16;
+
+    use super::*;
+
+    /// A lesion of 12 x 8 pixels in a slice of 200 x 100, measured once round each place on row 50.
+    fn measured(folder: &Path, places: &[f64]) -> (Candidate, CtFile) {
+        let path = folder.join("slice.png");
+        write_grey16(&path, [200, 100], &[40; 200 * 100]).unwrap();
+        let image = CtFile::read(&path, None).unwrap();
+        let axes = |&x: &f64| [[x - 6.0, 50.0], [x + 6.0, 50.0], [x, 46.0], [x, 54.0]];
+        let points = places.iter().map(axes).map(|axes| axes.map(|[x, y]| Point::new(x, y)));
+        let candidate = Candidate {
+            path,
+            name: "slice".into(),
+            patient: "patient".into(),
+            lesion: "patient/1".into(),
+            split: Split::Train,
+            organ: None,
+            spacing_mm: [0.7, 0.7],
+            largest: true,
+            readers: points.map(Keypoints::from_array).collect(),
+            outlines: None,
+        };
+        (candidate, image)
+    }
+
+    fn write_grey8(path: &Path, values: &[u8]) {
+        let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), 200, 100);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(values).unwrap();
+    }
+
+    #[test]
+    fn readers_whose_marks_no_patch_shows_together_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (places, shown) in [([50.0, 100.0], true), ([20.0, 180.0], false)] {
+            let (candidate, image) = measured(folder.path(), &places);
+            let cut = cut(&candidate, &image).map(|patch| patch.lesion.readers.len());
+            if shown {
+                assert_eq!(cut, Ok(2), "the control");
+            } else {
+                assert!(
+                    cut.unwrap_err().contains("of reader 1 of 2 lies outside the patch of 72 x 72 pixels")
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn outlines_that_are_not_those_of_the_readers_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outlines.png");
+        let (mut candidate, image) = measured(folder.path(), &[50.0, 52.0]);
+        // Reader 1 outlined columns 45 to 54, reader 2 columns 47 to 56.
+        let bits = |x: usize| u8::from((45..55).contains(&x)) << 1 | u8::from((47..57).contains(&x)) << 2;
+        let inside = |at: usize| if (46..55).contains(&(at / 200)) { bits(at % 200) } else { 0 };
+        let picture: Vec<u8> = (0..200 * 100).map(inside).collect();
+        write_grey8(&path, &picture);
+
+        let mut cut_with = |bits: [u8; 2]| {
+            candidate.outlines = Some(Outlines { path: path.clone(), bits: bits.to_vec() });
+            cut(&candidate, &image)
+        };
+        let patch = cut_with([1, 2]).unwrap();
+        let outlined = |bit: u8| {
+            let outlines = patch.outlines.iter().flatten();
+            outlines.filter(|&&value| byte(value).unwrap() >> bit & 1 == 1).count()
+        };
+        assert_eq!([0, 1, 2].map(outlined), [90, 90, 0], "the control");
+        let error = cut_with([1, 3]).unwrap_err();
+        assert!(error.contains("outlines.png: reader 3 outlined nothing within"), "{error}");
+
+        let far_away: Vec<u8> = (0..200 * 100).map(|at| if at % 200 < 20 { 255 } else { 0 }).collect();
+        write_grey8(&path, &far_away);
+        let error = cut_with([1, 2]).unwrap_err();
+        assert!(error.contains("reader 1 outlined nothing within a long axis (12.0 px)"), "{error}");
+
+        let deep: Vec<i16> = picture.iter().map(|&value| i16::from(value) - i16::MAX - 1).collect();
+        write_grey16(&path, [200, 100], &deep).unwrap();
+        let error = cut_with([1, 2]).unwrap_err();
+        assert!(error.contains("outlines.png: the value -32768 is none from 0 to 255"), "{error}");
+    }
 }

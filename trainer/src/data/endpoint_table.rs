@@ -20,7 +20,7 @@ struct Row {
     lesion: Option<String>,
     organ: Option<String>,
     largest_slice: Option<u8>,
-    reader: Option<u8>,
+    reader: Option<String>,
     spacing_mm: Option<f64>,
     row_spacing_mm: Option<f64>,
     column_spacing_mm: Option<f64>,
@@ -39,8 +39,9 @@ struct Row {
 ///
 /// Columns: `image`, `patient`, `long_x1` to `short_y2`, and `spacing_mm` or both `row_spacing_mm` and
 /// `column_spacing_mm`; optionally `split` (train, val, test; else [`Split::of_patient`]), `lesion` or
-/// `nodule`, `organ`, `largest_slice` (0 or 1), and with outlines `reader` (0 to 7). Rows that share `image` and lesion are readers of one lesion.
-/// Bad rows are noted in `problems`.
+/// `nodule`, `organ`, `largest_slice` (0 or 1), and with outlines `reader` (0 to 7, each once a lesion). Rows that
+/// share `image` and lesion are readers of one lesion; where they name none, a row that marks another place than
+/// the rows before it is a bad one. Bad rows are noted in `problems`.
 ///
 /// # Errors
 /// If the table cannot be read or lacks a column.
@@ -61,57 +62,110 @@ pub fn endpoint_table(
             return Err(format!("{} has no column {column}", table.display()).into());
         }
     }
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut place = HashMap::new();
-    let mut split_of_patient = HashMap::new();
+    let mut lesions = Lesions::new(images, outlines);
     for (number, row) in reader.into_deserialize::<Row>().enumerate() {
         problems.rows += 1;
-        let line = number + 2;
-        let read = row.map_err(|error| error.to_string()).and_then(|row| {
-            let read = row.read()?;
-            match *split_of_patient.entry(row.patient.clone()).or_insert(read.0) {
-                split if split == read.0 => Ok((row, read)),
-                split => Err(format!("patient {} is in the splits {split} and {}", row.patient, read.0)),
-            }
-        });
-        let (row, (split, spacing_mm, keypoints)) = match read {
-            Ok(read) => read,
-            Err(reason) => {
-                problems.note(format_args!("{}, line {line}", table.display()), reason);
-                continue;
-            }
-        };
-        let lesion = row.lesion.clone().unwrap_or_else(|| row.image.clone());
-        let index = *place.entry((row.image.clone(), lesion.clone())).or_insert_with(|| {
-            candidates.push(Candidate {
-                path: images.join(&row.image),
-                name: row.image.clone(),
-                lesion: format!("{}/{lesion}", row.patient),
-                patient: row.patient.clone(),
-                split,
-                organ: row.organ.clone(),
-                spacing_mm,
-                largest: row.largest_slice != Some(0),
-                readers: Vec::new(),
-                outlines: outlines.map(|folder| Outlines { path: folder.join(&row.image), bits: Vec::new() }),
-            });
-            candidates.len() - 1
-        });
-        let candidate = &mut candidates[index];
-        if let Some(outlines) = &mut candidate.outlines {
-            let Some(bit) = row.reader.filter(|&bit| bit < 8) else {
-                let reason = "it names no reader from 0 to 7, whose outline could be read";
-                problems.note(format_args!("{}, line {line}", table.display()), reason.to_owned());
-                continue;
-            };
-            outlines.bits.push(bit);
+        let added = row.map_err(|error| error.to_string()).and_then(|row| lesions.add(row));
+        if let Err(reason) = added {
+            problems.note(format_args!("{}, line {}", table.display(), number + 2), reason);
         }
-        candidate.readers.push(keypoints);
     }
-    Ok(candidates)
+    Ok(lesions.candidates)
+}
+
+/// The lesions of the rows read so far.
+struct Lesions<'a> {
+    images: &'a Path,
+    outlines: Option<&'a Path>,
+    candidates: Vec<Candidate>,
+    /// Where in `candidates` an image's lesion is, by what the table calls it.
+    places: HashMap<(String, Option<String>), usize>,
+    /// How many lesions are on an image.
+    counts: HashMap<String, usize>,
+    splits: HashMap<String, Split>,
+}
+
+impl<'a> Lesions<'a> {
+    fn new(images: &'a Path, outlines: Option<&'a Path>) -> Self {
+        Self {
+            images,
+            outlines,
+            candidates: Vec::new(),
+            places: HashMap::new(),
+            counts: HashMap::new(),
+            splits: HashMap::new(),
+        }
+    }
+
+    /// Adds the reader of a row to its lesion, or the row's lesion; of a bad row, nothing.
+    fn add(&mut self, row: Row) -> Result<(), String> {
+        let (split, spacing_mm, keypoints) = row.read()?;
+        let bit = self.outlines.map(|_| row.bit()).transpose()?;
+        let of_patient = *self.splits.entry(row.patient.clone()).or_insert(split);
+        if of_patient != split {
+            return Err(format!("patient {} is in the splits {of_patient} and {split}", row.patient));
+        }
+        let key = (row.image.clone(), row.lesion.clone());
+        if let Some(&place) = self.places.get(&key) {
+            return row.join(&mut self.candidates[place], keypoints, bit);
+        }
+        self.places.insert(key, self.candidates.len());
+        let count = self.counts.entry(row.image.clone()).or_insert(0);
+        *count += 1;
+        self.candidates.push(Candidate {
+            path: self.images.join(&row.image),
+            name: if *count == 1 { row.image.clone() } else { format!("{}#{count}", row.image) },
+            lesion: format!("{}/{}", row.patient, row.lesion.as_ref().unwrap_or(&row.image)),
+            patient: row.patient,
+            split,
+            organ: row.organ,
+            spacing_mm,
+            largest: row.largest_slice != Some(0),
+            readers: vec![keypoints],
+            outlines: self
+                .outlines
+                .zip(bit)
+                .map(|(folder, bit)| Outlines { path: folder.join(&row.image), bits: vec![bit] }),
+        });
+        Ok(())
+    }
 }
 
 impl Row {
+    /// Adds the row's reader to the lesion, if that is what it marks.
+    fn join(&self, lesion: &mut Candidate, keypoints: Keypoints, bit: Option<u8>) -> Result<(), String> {
+        if self.lesion.is_none() {
+            let long = |reader: &Keypoints| reader.long_start.distance(reader.long_end);
+            let elsewhere = lesion.readers.iter().find_map(|reader| {
+                let apart = reader.center().distance(keypoints.center());
+                (apart > long(reader).max(long(&keypoints))).then_some(apart)
+            });
+            if let Some(apart) = elsewhere {
+                return Err(format!(
+                    "its marks on {} lie {apart:.1} px from those of a row before it, further than either is long: \
+                     a column lesion tells lesions of one slice apart",
+                    self.image
+                ));
+            }
+        }
+        if let Some((outlines, bit)) = lesion.outlines.as_mut().zip(bit) {
+            if outlines.bits.contains(&bit) {
+                return Err(format!("reader {bit} marks the lesion on {} a second time", self.image));
+            }
+            outlines.bits.push(bit);
+        }
+        lesion.readers.push(keypoints);
+        Ok(())
+    }
+
+    /// The reader's number, which is that of the bit set inside the reader's outlines.
+    fn bit(&self) -> Result<u8, String> {
+        let reader = self.reader.as_deref().unwrap_or_default();
+        reader.parse().ok().filter(|&bit| bit < 8).ok_or_else(|| {
+            format!("its reader is {reader:?}: those whose outlines can be read are numbered from 0 to 7")
+        })
+    }
+
     fn read(&self) -> Result<(Split, [f64; 2], Keypoints), String> {
         let split = match &self.split {
             None => Split::of_patient(&self.patient),
@@ -131,5 +185,73 @@ impl Row {
         ]);
         check_keypoints(&keypoints, spacing)?;
         Ok((split, spacing_mm, keypoints))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both axes of a lesion with its centre in (`x`, 50), 20 pixels long and 12 across.
+    fn axes(x: i32) -> String {
+        format!("{},50,{},50,{x},44,{x},56", x - 10, x + 10)
+    }
+
+    fn read(columns: &str, rows: &[String], outlines: Option<&Path>) -> (Vec<Candidate>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("endpoints.csv");
+        let header = format!(
+            "{columns},long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,spacing_mm"
+        );
+        let rows: String = rows.iter().map(|row| format!("{row},0.7\n")).collect();
+        std::fs::write(&table, format!("{header}\n{rows}")).unwrap();
+        let mut problems = Problems::default();
+        let candidates = endpoint_table(&table, Path::new("slices"), outlines, &mut problems).unwrap();
+        (candidates, problems.list.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn no_two_lesions_have_one_name() {
+        let rows = [("a.png", 1), ("b.png", 1), ("a.png", 2), ("a.png", 1), ("a.png", 7)]
+            .map(|(image, lesion)| format!("{image},p,{lesion},{}", axes(40 + 60 * lesion)));
+        let (candidates, problems) = read("image,patient,lesion", &rows, None);
+        assert_eq!(problems, [""; 0]);
+        let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
+        assert_eq!(names, ["a.png", "b.png", "a.png#2", "a.png#3"]);
+        assert_eq!(candidates[0].readers.len(), 2, "the control: rows of one lesion are its readers");
+    }
+
+    #[test]
+    fn lesions_of_one_slice_are_not_taken_for_readers_of_one() {
+        let rows = [30, 45, 200].map(|x| format!("a.png,p,{}", axes(x)));
+        let (candidates, problems) = read("image,patient", &rows, None);
+        let readers: Vec<usize> = candidates.iter().map(|candidate| candidate.readers.len()).collect();
+        assert_eq!(readers, [2], "readers who agree roughly are readers of one lesion");
+        let words = ["line 4", "a.png", "170.0 px", "a column lesion"];
+        assert!(problems.len() == 1 && words.iter().all(|word| problems[0].contains(word)), "{problems:?}");
+
+        let rows = [(30, 1), (45, 1), (200, 2)].map(|(x, lesion)| format!("a.png,p,{lesion},{}", axes(x)));
+        let (candidates, problems) = read("image,patient,lesion", &rows, None);
+        assert_eq!((candidates.len(), problems), (2, vec![]), "the control: the column tells them apart");
+    }
+
+    #[test]
+    fn a_lesion_without_a_reader_whose_outline_can_be_read_is_left_out() {
+        let rows = [("a", ""), ("b", "3"), ("b", "3"), ("b", "8"), ("c", "Jones")]
+            .map(|(image, reader)| format!("{image}.png,p,{reader},{}", axes(40)));
+        let (candidates, problems) = read("image,patient,reader", &rows, Some(Path::new("outlines")));
+        let bits = candidates.iter().map(|c| (c.readers.len(), c.outlines.as_ref().unwrap().bits.as_slice()));
+        assert_eq!(bits.collect::<Vec<_>>(), [(1, [3].as_slice())]);
+        assert_eq!(problems.len(), 4);
+        for (problem, word) in problems.iter().zip(["\"\"", "reader 3 marks", "\"8\"", "\"Jones\""]) {
+            assert!(problem.contains(word), "{problem}");
+        }
+    }
+
+    #[test]
+    fn without_outlines_readers_may_have_names() {
+        let rows = ["Jones", "Smith", ""].map(|reader| format!("a.png,p,{reader},{}", axes(40)));
+        let (candidates, problems) = read("image,patient,reader", &rows, None);
+        assert_eq!((candidates[0].readers.len(), problems), (3, vec![]));
     }
 }

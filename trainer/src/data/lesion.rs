@@ -1,6 +1,6 @@
 use std::fmt;
 
-use recist::geometry::{Keypoints, PixelSpacing, Point, RecistAxes, SpacingError};
+use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, SpacingError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,8 @@ pub enum Origin {
 /// One lesion on one slice, as its readers measured it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lesion {
-    /// The image it is on and, where an image has several, its number there.
+    /// What no other lesion of its source is called: the image it is on and, where that has several, its number
+    /// there, which a table's first lesion on an image goes without.
     pub name: String,
     /// The patient.
     pub patient: String,
@@ -89,6 +90,34 @@ impl Lesion {
     /// If a distance is not a positive number.
     pub fn spacing(&self) -> Result<PixelSpacing, SpacingError> {
         PixelSpacing::new(self.spacing_mm[0], self.spacing_mm[1])
+    }
+
+    /// Whether a pack may hold the lesion on a square patch of `side` pixels, and if not, why.
+    ///
+    /// # Errors
+    /// If no pack's patch has this size, no reader measured the lesion, an endpoint lies outside the patch, or
+    /// endpoints are no measurement ([`check_keypoints`]).
+    pub(super) fn check(&self, side: usize) -> Result<(), String> {
+        if !(4..=8192).contains(&side) {
+            return Err(format!("a patch of {side} pixels a side"));
+        }
+        if self.readers.is_empty() {
+            return Err("no reader".into());
+        }
+        let spacing = self.spacing().map_err(|error| error.to_string())?;
+        let end = side as f64 - 0.5;
+        let patch = LesionBox::new(-0.5, -0.5, end, end).map_err(|error| error.to_string())?;
+        for (reader, keypoints) in self.keypoints().enumerate() {
+            check_keypoints(&keypoints, spacing)?;
+            if let Some(point) = keypoints.to_array().into_iter().find(|&point| !patch.contains(point)) {
+                let (Point { x, y }, number, readers) = (point, reader + 1, self.readers.len());
+                return Err(format!(
+                    "the endpoint ({x}, {y}) of reader {number} of {readers} lies outside the patch of {side} x {side} \
+                     pixels round all"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The readers' mean long axis in mm.

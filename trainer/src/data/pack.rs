@@ -52,6 +52,14 @@ impl Entry {
     fn end(&self) -> Option<usize> {
         self.bytes.iter().try_fold(self.offset, |end, &bytes| end.checked_add(bytes))
     }
+
+    /// Whether a pack whose patches end at byte `end` may list this, and if not, why.
+    fn check(&self, end: usize) -> Result<(), String> {
+        if self.offset < HEADER_BYTES || self.end().is_none_or(|last| last > end) {
+            return Err(format!("its patch at byte {} lies outside the file", self.offset));
+        }
+        self.lesion.check(self.side)
+    }
 }
 
 /// Why a pack cannot be read or written.
@@ -70,6 +78,8 @@ pub enum PackError {
     Damaged(PathBuf),
     /// Its index is intact and says what cannot be.
     Index(PathBuf, String),
+    /// The lesion of this name is none that a pack may hold.
+    Lesion(String, String),
     /// The patch of the lesion of this name is no picture.
     Patch(String, String),
 }
@@ -107,6 +117,7 @@ impl fmt::Display for PackError {
             }
             Self::Damaged(path) => write!(f, "{} is damaged: its checksum does not hold", path.display()),
             Self::Index(path, reason) => write!(f, "{}: its index is wrong: {reason}", path.display()),
+            Self::Lesion(name, reason) => write!(f, "{name} cannot be packed: {reason}"),
             Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
         }
     }

@@ -11,7 +11,7 @@ use recist::image::{CtSlice, Samples, SliceError};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
-use crate::data::{Lesion, lesion::check_keypoints};
+use crate::data::Lesion;
 
 /// A pack, mapped into memory and checked.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Pack {
         let entries: Vec<Entry> = serde_json::from_slice(&content[offset..])
             .map_err(|error| PackError::Index(path.to_owned(), error.to_string()))?;
         for entry in &entries {
-            check(entry, offset).map_err(|reason| {
+            entry.check(offset).map_err(|reason| {
                 PackError::Index(path.to_owned(), format!("{}: {reason}", entry.lesion.name))
             })?;
         }
@@ -161,18 +161,4 @@ impl Pixels<'_> {
     pub fn slice<'a>(self, lesion: &Lesion, samples: &'a [f32]) -> Result<CtSlice<'a>, SliceError> {
         CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, lesion.spacing().ok())
     }
-}
-
-fn check(entry: &Entry, end: usize) -> Result<(), String> {
-    if !(4..=8192).contains(&entry.side) {
-        return Err(format!("a patch of {} pixels a side", entry.side));
-    }
-    if entry.offset < HEADER_BYTES || entry.end().is_none_or(|last| last > end) {
-        return Err(format!("its patch at byte {} lies outside the file", entry.offset));
-    }
-    if entry.lesion.readers.is_empty() {
-        return Err("no reader".into());
-    }
-    let spacing = entry.lesion.spacing().map_err(|error| error.to_string())?;
-    entry.lesion.keypoints().try_for_each(|keypoints| check_keypoints(&keypoints, spacing))
 }

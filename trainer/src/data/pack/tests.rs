@@ -1,3 +1,5 @@
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::data::{Origin, Split};
 
@@ -44,6 +46,45 @@ fn what_was_packed_is_read_again() {
     }
     assert_eq!([0, 1].map(|i| pack.get(i).1.depth), [Depth::U8, Depth::I16]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+}
+
+#[test]
+fn what_no_pack_may_hold_is_not_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    let [(good, samples), _] = patches();
+    let mut unread = lesion("unread");
+    unread.readers.clear();
+    let mut outside = lesion("outside");
+    outside.readers[0][1][0] = 7.75;
+    for (bad, word) in [(unread, "no reader"), (outside, "(7.75, 4.5) of reader 1 of 1 lies outside")] {
+        let name = bad.name.clone();
+        let error = writer.append(bad, 8, &samples, None).unwrap_err().to_string();
+        assert!(error.contains(word) && error.contains(&name), "{error}");
+    }
+    writer.append(good.clone(), 8, &samples, None).unwrap();
+    writer.finish().unwrap();
+    let pack = Pack::open(&path).unwrap();
+    assert_eq!(pack.iter().map(|(lesion, _)| lesion).collect::<Vec<_>>(), [&good]);
+}
+
+#[test]
+fn an_endpoint_outside_its_patch_is_refused_though_the_checksum_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    write(&path);
+    let good = std::fs::read(&path).unwrap();
+    for (end, refused) in [(b"[7.4,4.5]", false), (b"[8.0,4.5]", true)] {
+        let mut bytes = good.clone();
+        let at = bytes.windows(end.len()).position(|window| window == b"[7.0,4.5]").unwrap();
+        bytes[at..at + end.len()].copy_from_slice(end);
+        let (content, hash) = bytes.split_last_chunk_mut::<HASH_BYTES>().unwrap();
+        hash.copy_from_slice(&Sha256::digest(content));
+        std::fs::write(&path, bytes).unwrap();
+        let error = Pack::open(&path).map_err(|error| error.to_string()).err();
+        assert_eq!(error.is_some_and(|e| e.contains("bytes: the endpoint (8, 4.5) of")), refused);
+    }
 }
 
 #[test]

@@ -79,7 +79,8 @@ impl PackWriter {
     /// else rounded and limited to 16 bits; and with the readers' outlines, a bit a reader, where there are any.
     ///
     /// # Errors
-    /// If the partial files cannot be written.
+    /// If the lesion is none that [`super::Pack::open`] accepts, of which nothing is then written, or the partial
+    /// files cannot be written.
     ///
     /// # Panics
     /// If the samples or the outlines do not fill a square of `side`.
@@ -99,12 +100,14 @@ impl PackWriter {
         };
         let patch = coded(depth, samples)?;
         let outlines = outlines.map_or(Ok(Vec::new()), |outlines| coded(Depth::U8, outlines))?;
+        let bytes = [patch.len(), outlines.len()];
+        let entry = Entry { lesion, side, depth, offset: self.offset, bytes };
+        let end = self.offset + patch.len() + outlines.len();
+        entry.check(end).map_err(|reason| PackError::Lesion(entry.lesion.name.clone(), reason))?;
         for bytes in [&patch, &outlines] {
             self.pixels.write_all(bytes).map_err(at(&self.path))?;
         }
-        let bytes = [patch.len(), outlines.len()];
-        let entry = Entry { lesion, side, depth, offset: self.offset, bytes };
-        self.offset += patch.len() + outlines.len();
+        self.offset = end;
         self.list(entry)
     }
 

@@ -1,0 +1,130 @@
+//! What `recist-train prepare` makes of tables that were corrected or are of another kind than the sample's, and
+//! `sheet` of lesions that show nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use recist::image::write_grey16;
+use recist_trainer::data::{Pack, PackWriter, phantom};
+
+const HEADER: &str = "image,patient,split,lesion,reader,spacing_mm,long_x1,long_y1,long_x2,long_y2,short_x1,\
+                      short_y1,short_x2,short_y2\n";
+
+/// A row of a lesion with its centre in (`x`, 50), 20 pixels long and 12 across.
+fn row(image: &str, lesion: u8, reader: &str, x: i32) -> String {
+    format!("{image},p,train,{lesion},{reader},0.7,{},50,{},50,{x},44,{x},56\n", x - 10, x + 10)
+}
+
+/// A slice on which every column has a value of its own, the first of them `first`.
+fn slice(path: &Path, first: i16) {
+    let hu: Vec<i16> = (0..100).flat_map(|_| first..first + 200).collect();
+    write_grey16(path, [200, 100], &hu).unwrap();
+}
+
+fn recist_train(folder: &Path, arguments: &str) -> Result<(), String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+    let output = command.args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(text) }
+}
+
+const PREPARE: &str = "prepare --table endpoints.csv --images . --bad-share 0 --out lesions.pack";
+
+/// A folder in which a run of [`PREPARE`] on `rows` stopped because it lacks the image b.png.
+fn stopped(rows: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("endpoints.csv"), HEADER.to_owned() + rows).unwrap();
+    slice(&path.join("a.png"), 0);
+    let error = recist_train(path, PREPARE).unwrap_err();
+    assert!(error.contains("b.png"), "{error}");
+    assert!(!path.join("lesions.pack").exists() && path.join("lesions.pack.journal").exists());
+    folder
+}
+
+/// The lesion's name, where in the image its first long axis starts, and its patch's first sample.
+fn packed(folder: &Path) -> Vec<(String, f64, f32)> {
+    let pack = Pack::open(&folder.join("lesions.pack")).unwrap();
+    let mut samples = Vec::new();
+    let of_lesion = |(lesion, pixels): (&recist_trainer::data::Lesion, recist_trainer::data::Pixels<'_>)| {
+        pixels.read(&mut samples).unwrap();
+        let start = lesion.readers[0][0][0] + lesion.patch_origin[0] as f64;
+        (lesion.name.clone(), start, samples[0])
+    };
+    pack.iter().map(of_lesion).collect()
+}
+
+#[test]
+fn a_corrected_table_does_not_go_on_with_the_old_ones_patches() {
+    let before = row("a.png", 1, "0", 100) + &row("b.png", 1, "0", 100);
+    let corrected = row("a.png", 1, "0", 103) + &row("b.png", 1, "0", 100);
+    // The first image's own values tell when its patch was cut: the sample in column 41 was 41.
+    for (table, start, first) in [(&before, 90.0, 41.0), (&corrected, 93.0, 1044.0)] {
+        let folder = stopped(&before);
+        let path = folder.path();
+        fs::write(path.join("endpoints.csv"), HEADER.to_owned() + table).unwrap();
+        slice(&path.join("a.png"), 1000);
+        slice(&path.join("b.png"), 0);
+        recist_train(path, PREPARE).unwrap();
+        assert_eq!(packed(path)[0], ("a.png".to_owned(), start, first), "{table}");
+    }
+}
+
+#[test]
+fn a_run_that_stopped_between_two_lesions_of_an_image_goes_on_with_the_second() {
+    let folder =
+        stopped(&(row("a.png", 1, "0", 40) + &row("a.png", 2, "0", 150) + &row("b.png", 1, "0", 100)));
+    let path = folder.path();
+    let journal = path.join("lesions.pack.journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "the source and two lesions");
+    fs::write(&journal, lines[..2].join("\n") + "\n").unwrap();
+    slice(&path.join("b.png"), 0);
+    recist_train(path, PREPARE).unwrap();
+    let lesions = packed(path).into_iter().map(|(name, start, _)| (name, start));
+    let expected = [("a.png", 30.0), ("a.png#2", 140.0), ("b.png", 90.0)];
+    assert_eq!(lesions.collect::<Vec<_>>(), expected.map(|(name, start)| (name.to_owned(), start)));
+}
+
+#[test]
+fn a_lesion_whose_only_row_names_no_reader_costs_that_lesion_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows = row("a.png", 1, "", 100) + &row("b.png", 1, "0", 100);
+    fs::write(path.join("endpoints.csv"), HEADER.to_owned() + &rows).unwrap();
+    ["a.png", "b.png"].iter().for_each(|name| slice(&path.join(name), 0));
+    fs::create_dir(path.join("outlines")).unwrap();
+    let file = fs::File::create(path.join("outlines/b.png")).unwrap();
+    let mut encoder = png::Encoder::new(file, 200, 100);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[1; 200 * 100]).unwrap();
+    let arguments =
+        "prepare --table endpoints.csv --images . --outlines outlines --out lesions.pack --bad-share";
+    let error = recist_train(path, &format!("{arguments} 0")).unwrap_err();
+    assert!(error.contains("line 2: its reader is \"\""), "{error}");
+    recist_train(path, &format!("{arguments} 0.5")).unwrap();
+    assert_eq!(packed(path).into_iter().map(|(name, ..)| name).collect::<Vec<_>>(), ["b.png"]);
+}
+
+#[test]
+fn a_sheet_passes_over_lesions_that_show_nothing() {
+    for (every, drawn) in [(1, true), (10, true), (usize::MAX, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let mut writer = PackWriter::open(&path.join("lesions.pack"), "test").unwrap();
+        for index in 0..20 {
+            let mut phantom = phantom(3, index as u64, None);
+            if index % every != every - 1 {
+                phantom.samples.fill(40.0);
+            }
+            writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+        }
+        writer.finish().unwrap();
+        match recist_train(path, "sheet --data lesions.pack --out sheet.png") {
+            Ok(()) => assert!(drawn && path.join("sheet.png").exists()),
+            Err(error) => assert!(!drawn && error.contains("none of 20 lesions"), "{every}: {error}"),
+        }
+    }
+}
