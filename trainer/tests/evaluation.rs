@@ -119,6 +119,33 @@ fn one_reader_and_no_lesion_are_told_as_such() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 1, 1);
+    let data = pack.to_str().unwrap();
+    let evaluate = |model: &str, rest: &[&str]| {
+        run(&[&["evaluate", "--model", model, "--data", data, "--split", "val", "--json"], rest].concat())
+    };
+    let error = evaluate("nosuch.recist", &[]).unwrap_err();
+    assert!(error.starts_with("recist-train: nosuch.recist: "), "{error}");
+    assert!(
+        evaluate(NETWORK, &[]).unwrap_err().starts_with(&format!("recist-train: {NETWORK}: ")),
+        "no bundle"
+    );
+    for option in ["--csv", "--picture"] {
+        let path = folder.path().join("nosuch/x");
+        let path = path.to_str().unwrap();
+        let error = evaluate("nosuch.recist", &[option, path]).unwrap_err();
+        assert!(error.starts_with(&format!("recist-train: {path}: there is no folder")), "{option}: {error}");
+        let error = evaluate("nosuch.recist", &[option, folder.path().to_str().unwrap()]).unwrap_err();
+        assert!(error.ends_with(": is a folder\n"), "{option}: {error}");
+    }
+    let table = folder.path().join("table.csv");
+    evaluate(MODEL, &["--csv", table.to_str().unwrap()]).unwrap();
+    assert!(table.exists(), "control");
+}
+
+#[test]
 fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 8, 1);

@@ -97,6 +97,40 @@ fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
 }
 
 #[test]
+fn weights_that_do_not_fit_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let out = folder.path().join("run");
+    let open = |start: Start<'_>, resume| {
+        let configuration =
+            Configuration::from_toml(&configuration(4, &[("stn", 9)], "epoch = 1\ncheckpoint = 1"));
+        Run::open(&out, configuration.unwrap(), &packs, start, resume)
+    };
+    let network = Network::open(NETWORK).unwrap();
+    let localization = network.localization.graph(PATCH_SIZE).unwrap();
+    let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
+    let mut fitting = Weights::default();
+    fitting.extend("localization.", Localization::initialise(&localization, 9));
+    fitting.extend("hourglass.", Weights::initialise(&hourglass, 9));
+    let mut half = fitting.clone();
+    drop(half.take("hourglass."));
+    let [good, wrong, missing] =
+        ["good.safetensors", "wrong.safetensors", "missing.safetensors"].map(|name| folder.path().join(name));
+    fitting.write(&good).unwrap();
+    half.write(&wrong).unwrap();
+
+    let error = open(Start::Weights(&wrong), false).unwrap_err().to_string();
+    assert!(error.contains("wrong.safetensors") && error.contains("(in hourglass.*)"), "{error}");
+    assert!(open(Start::Weights(&missing), false).unwrap_err().to_string().contains("missing.safetensors"));
+    assert!(!out.exists(), "nothing was written");
+    open(Start::Weights(&good), false).unwrap();
+    assert_eq!(Weights::read(&out.join("start.safetensors")).unwrap(), fitting, "control");
+    let error = open(Start::Weights(&good), true).unwrap_err().to_string();
+    assert!(error.contains("without --from"), "{error}");
+    open(Start::Fresh, true).unwrap();
+}
+
+#[test]
 fn a_killed_run_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 40);

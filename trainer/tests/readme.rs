@@ -44,7 +44,7 @@ fn configuration(folder: &Path) -> String {
         "network = {network:?}\nbatch = 8\nepoch = 200\nvalidation = 4\ncheckpoint = 100\ngradient_limit = 5.0\n\
          [method.adam-w]\nweight_decay = 1e-3\n"
     );
-    for (stage, steps) in [("stn", 60), ("shn", 120)] {
+    for (stage, steps) in [("stn", 1200), ("shn", 120)] {
         text += &format!(
             "[[stages]]\nstage = {stage:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = {steps}, warm_up = 5 }} }}\n\
              loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"

@@ -1,5 +1,6 @@
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::{EngineNetworks, Networks, Plans};
@@ -42,19 +43,24 @@ impl Run for Evaluate {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let split =
             Split::of_name(&self.split).ok_or_else(|| format!("no split is called {:?}", self.split))?;
+        [&self.csv, &self.picture].into_iter().flatten().try_for_each(|path| check_output(path))?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
             floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?
         } else {
-            integers(&std::fs::read(&self.model)?, &packs, selection, true)?
+            let bytes = AlignedBytes::read(&self.model).map_err(|error| named(&self.model, &error))?;
+            let bundle = Bundle::open(bytes.as_slice()).map_err(|error| named(&self.model, &error))?;
+            let plans = Plans::open(&bundle).map_err(|error| named(&self.model, &error))?;
+            integers(plans, &packs, selection, true)?
         };
         if report.rows.is_empty() {
             return Err(format!("the packs hold no lesion of the split {split} on its largest slice").into());
         }
         let evaluation = Evaluation::of(&self.model.display().to_string(), &self.split, &report);
         if let Some(path) = &self.csv {
-            replace(path, lesion_table(&report, &packs).as_bytes())?;
+            let table = lesion_table(&report, &packs);
+            replace(path, table.as_bytes()).map_err(|error| named(path, &error))?;
         }
         if let Some(path) = &self.picture {
             picture(path, &evaluation, &report, &packs)?;
@@ -75,15 +81,30 @@ pub(super) fn floating_point(
     report(packs, selection, networks, other_boxes)
 }
 
-/// Evaluates a bundle as the runtime runs it; in careless boxes too if `other_boxes`.
+/// That a file can be put at `path` when the work is done.
+fn check_output(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Err(named(path, &"is a folder"));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(named(path, &format_args!("there is no folder {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn named(path: &Path, error: &dyn fmt::Display) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// Evaluates a bundle's plans as the runtime runs them; in careless boxes too if `other_boxes`.
 pub(super) fn integers(
-    bundle: &[u8],
+    plans: Plans<'_>,
     packs: &[Pack],
     selection: Selection,
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
-    let bytes = AlignedBytes::copy_of(bundle);
-    let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
     let networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
     report(packs, selection, networks, other_boxes)
 }

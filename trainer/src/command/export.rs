@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use recist::bundle::{AlignedBytes, Bundle, Description};
 use recist::cascade::{EngineNetworks, Plans};
 use recist::engine::Kernel;
 use recist_trainer::data::{Origin, Pack, Split};
-use recist_trainer::evaluate::{Report, Selection};
+use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
 use recist_trainer::export::{
     self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
@@ -95,30 +95,27 @@ impl Run for Export {
             attribution: &self.attribution,
         };
         let plain = export::bundle(&description, &quantised, &[])?;
-        let int8 = integers(&plain, &packs, selection, false)?;
-        let [long, short, long_ends, short_ends] = int8.model();
-        let metrics = format!(
-            "validation split, {} lesions: mean difference to a reader {long:.2} mm (long axis), \
-             {short:.2} mm (short axis), {long_ends:.2} and {short_ends:.2} mm (their ends); {} refused",
-            int8.rows.len(),
-            int8.refused()
-        );
-
         let bytes = AlignedBytes::copy_of(&plain);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
+        let int8 = integers(plans, &packs, selection, false)?;
+        let metrics = metrics(&int8);
+
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
         let vectors = test_vectors(&mut networks)?;
         let description = Description { metrics: &metrics, ..description };
         let bundle = export::bundle(&description, &quantised, &vectors)?;
 
-        std::fs::create_dir_all(&self.out)?;
+        std::fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
+        let write = |path: &Path, bytes: &[u8]| {
+            replace(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+        };
         let path = self.out.join(format!("{}.recist", self.name(&model)));
-        replace(&path, &bundle)?;
+        write(&path, &bundle)?;
         for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
-            let write = |file: &str, bytes: &[u8]| replace(&self.out.join(format!("{name}.{file}")), bytes);
-            write("onnx", &export::float32(name, folded, &description.lines()))?;
-            write("int8.onnx", &export::int8(name, &folded.graph, lowered, &description.lines()))?;
+            let file = |ending: &str| self.out.join(format!("{name}.{ending}"));
+            write(&file("onnx"), &export::float32(name, folded, &description.lines()))?;
+            write(&file("int8.onnx"), &export::int8(name, &folded.graph, lowered, &description.lines()))?;
         }
 
         let patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
@@ -159,11 +156,28 @@ fn training_data(packs: &[Pack]) -> String {
     packs.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// How much more the integers are wrong by than floating point, in per cent of the mean errors.
+/// How well the integers measure, for the manifest.
+fn metrics(int8: &Report) -> String {
+    let Statistics { count, mean: [long, short, long_ends, short_ends], .. } = int8.model();
+    let differences = if count == 0 {
+        "none measured".to_owned()
+    } else {
+        format!(
+            "mean difference to a reader {long:.2} mm (long axis), {short:.2} mm (short axis), {long_ends:.2} and \
+             {short_ends:.2} mm (their ends)"
+        )
+    };
+    format!("validation split, {} lesions: {differences}; {} refused", int8.rows.len(), int8.refused())
+}
+
+/// How much more the integers are wrong by than floating point, in per cent of the mean errors, on the lesions that
+/// both measured.
 fn price(float32: &Report, int8: &Report) -> String {
-    let [long, short, long_ends, short_ends]: [f64; 4] =
-        std::array::from_fn(|i| 100.0 * (int8.model()[i] / float32.model()[i] - 1.0));
+    let [float32, int8] = float32.beside(int8);
+    let [long, short, long_ends, short_ends] =
+        std::array::from_fn(|i| Figure(100.0 * (int8.mean[i] / float32.mean[i] - 1.0)));
     format!(
-        "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %"
+        "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %, on the \
+         lesions that both measured"
     )
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use indicatif::{ProgressBar, ProgressStyle};
 use recist_trainer::autodiff::Device;
 use recist_trainer::data::Pack;
-use recist_trainer::train::{self, Configuration, Outcome, Start};
+use recist_trainer::evaluate::Statistics;
+use recist_trainer::train::{self, Configuration, Outcome, Start, Validation};
 
 use super::Run;
 use super::device::{Job, run_on};
@@ -97,19 +98,45 @@ pub(super) fn reporter(batch: usize, print: fn(&str)) -> impl FnMut(&Outcome<'_>
             bar.set_message(format!("{} loss {:.4}, {rate:.1} images/s", stage.1, losses.sum()));
         }
         Outcome::Validation { stage, step, validation } => {
-            let millimetres = validation.errors.map(|errors| {
-                let [long, short, long_ends, short_ends] = errors.mean;
-                let ends = f64::midpoint(long_ends, short_ends);
-                let refused = validation.refused;
-                format!(", long {long:.2} mm, short {short:.2} mm, endpoints {ends:.2} mm, {refused} refused")
-            });
-            let text = format!(
-                "{} step {step}: validation loss {:.4}{}",
-                stage.1,
-                validation.losses.sum(),
-                millimetres.unwrap_or_default()
-            );
+            let text = format!("{} step {step}: {}", stage.1, line(validation));
             if bar.is_hidden() { print(&text) } else { bar.println(text) }
         }
+    }
+}
+
+/// What came out of a validation.
+fn line(validation: &Validation) -> String {
+    let Validation { losses, errors, refused } = validation;
+    let measured = match errors {
+        None => String::new(),
+        Some(Statistics { count: 0, .. }) => format!(", none measured, {refused} refused"),
+        Some(Statistics { mean: [long, short, long_ends, short_ends], .. }) => {
+            let ends = f64::midpoint(*long_ends, *short_ends);
+            format!(", long {long:.2} mm, short {short:.2} mm, endpoints {ends:.2} mm, {refused} refused")
+        }
+    };
+    format!("validation loss {:.4}{measured}", losses.sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use recist_trainer::evaluate::Errors;
+    use recist_trainer::train::Losses;
+
+    use super::*;
+
+    #[test]
+    fn a_validation_that_refused_every_lesion_tells_no_error() {
+        let of = |errors: Option<&[Errors]>, refused| {
+            let errors = errors.map(|errors| errors.iter().collect());
+            line(&Validation { losses: Losses::default(), errors, refused })
+        };
+        assert_eq!(of(Some(&[]), 4), "validation loss 0.0000, none measured, 4 refused");
+        assert_eq!(
+            of(Some(&[Errors::default()]), 0),
+            "validation loss 0.0000, long 0.00 mm, short 0.00 mm, endpoints 0.00 mm, 0 refused",
+            "control: no error at all"
+        );
+        assert_eq!(of(None, 0), "validation loss 0.0000", "the hourglass was not trained");
     }
 }

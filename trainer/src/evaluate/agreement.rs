@@ -5,13 +5,14 @@ use serde::Serialize;
 use super::bootstrap::intervals;
 use super::{Difference, Estimate, LIMITS_OF_AGREEMENT, Row};
 
-/// Whether the cascade is one reader among others: how often it agrees, and whether it leans to one side.
+/// Whether the cascade is one reader among others, on the lesions that it measured: how often it agrees, and whether
+/// it leans to one side. Where it measured none, nothing of this is a number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
     /// Of all pairs of a measured and a reader's long axis, the share within
     /// [`LIMITS_OF_AGREEMENT`].
     pub model_within: Estimate,
-    /// The same of two readers' long axes, each measured by the other; absent where no lesion has two.
+    /// The same of two readers' long axes, each measured by the other; absent where no measured lesion has two.
     pub readers_within: Option<Estimate>,
     /// The mean of measured less reader's long axis in mm.
     pub long_bias_mm: Estimate,
@@ -54,9 +55,10 @@ fn numbers(rows: &[&Row]) -> Vec<f64> {
 }
 
 impl Agreement {
-    /// Of these rows.
+    /// Of those of `rows` that the cascade measured.
     #[must_use]
     pub fn of(rows: &[&Row]) -> Self {
+        let rows = &Row::measured(rows)[..];
         let values = numbers(rows);
         let intervals = intervals(rows, numbers);
         let estimate = |i: usize| Estimate { value: values[i], interval: intervals[i] };
@@ -75,6 +77,9 @@ impl Agreement {
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.model_within.value.is_nan() {
+            return writeln!(f, "  agreement and bias: none measured");
+        }
         let share = |estimate: &Estimate| {
             let [low, high] = estimate.interval.map(|v| 100.0 * v);
             format!("{:.0} % ({low:.0}-{high:.0})", 100.0 * estimate.value)
@@ -105,7 +110,7 @@ impl fmt::Display for Agreement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example;
+    use super::super::row::{example, refused};
     use super::*;
 
     #[test]
@@ -119,5 +124,18 @@ mod tests {
         let [low, high] = agreement.long_limits_percent;
         assert!((high + low + 50.0).abs() < 1e-9 && (high - low - 2.0 * 1.96 * 25.0 / 3.0).abs() < 1e-9);
         assert_eq!(agreement.short_bias_mm.value, 3.0);
+    }
+
+    #[test]
+    fn readers_agree_or_not_on_the_lesions_that_the_cascade_measured() {
+        let measured = example(0, 12.0, 1.0, 2.0);
+        let refused = refused(1, 12.0, 9.0);
+        let within = |rows: &[&Row]| Agreement::of(rows).readers_within.map(|estimate| estimate.value);
+        assert_eq!(within(&[&measured, &refused]), Some(1.0));
+        let hard = example(1, 12.0, 9.0, 9.0);
+        assert_eq!(within(&[&measured, &hard]), Some(0.5), "control: measured, it counts");
+        let nothing = Agreement::of(&[&refused]);
+        assert!(nothing.model_within.value.is_nan() && nothing.readers_within.is_none());
+        assert_eq!(nothing.to_string(), "  agreement and bias: none measured\n");
     }
 }

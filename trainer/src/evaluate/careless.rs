@@ -30,7 +30,7 @@ pub struct BoxSize {
     pub size: f64,
     /// Lesions that the cascade refused.
     pub refused: usize,
-    /// The mean absolute differences to a reader in mm.
+    /// The mean absolute differences to a reader in mm; not numbers where all were refused.
     pub mm: Four<f64>,
 }
 
@@ -41,7 +41,8 @@ pub struct Spread {
     pub boxes: usize,
     /// Measurements that the cascade refused.
     pub refused: usize,
-    /// 95 of 100 long axes are nearer to the median of their lesion than this, in mm.
+    /// 95 of 100 long axes are nearer to the median of their lesion than this, in mm; not a number where all were
+    /// refused.
     pub long_mm: f64,
     /// The same for short axes.
     pub short_mm: f64,
@@ -85,7 +86,8 @@ impl Careless {
         lengths.into_iter().map(|length| (length - median).abs()).collect()
     }
 
-    /// 95 of 100 of the lesion's long and short axes are nearer to their median than this, in mm.
+    /// 95 of 100 of the lesion's long and short axes are nearer to their median than this, in mm; not numbers where the
+    /// cascade refused them all.
     #[must_use]
     pub fn spread_mm(&self) -> [f64; 2] {
         [0, 1].map(|axis| percentile_95(self.distances(axis)))

@@ -16,8 +16,8 @@ pub struct Errors {
 }
 
 /// Mean and standard deviation of the absolute errors: long axis, short axis, ends of the long, ends of the
-/// short.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// short. Of no errors they are not numbers: an error of 0 is the best there is.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Statistics {
     /// How many measurements.
     pub count: usize,
@@ -47,10 +47,10 @@ impl Errors {
 }
 
 impl Statistics {
-    /// The means by name; not numbers where nothing was measured.
+    /// The means by name.
     #[must_use]
     pub fn means(&self) -> Four<f64> {
-        Four::from_fn(|i| if self.count > 0 { self.mean[i] } else { f64::NAN })
+        Four::from_fn(|i| self.mean[i])
     }
 }
 
@@ -65,7 +65,10 @@ impl<'a> FromIterator<&'a Errors> for Statistics {
                 squares[i] += value * value;
             }
         }
-        let n = count.max(1) as f64;
+        if count == 0 {
+            return Self { count, mean: [f64::NAN; 4], deviation: [f64::NAN; 4] };
+        }
+        let n = count as f64;
         let mean = sums.map(|sum| sum / n);
         let deviation = std::array::from_fn(|i| (squares[i] / n - mean[i] * mean[i]).max(0.0).sqrt());
         Self { count, mean, deviation }
@@ -87,5 +90,13 @@ mod tests {
         let statistics: Statistics = [errors, Errors { long: -1.5, ..errors }].iter().collect();
         assert_eq!((statistics.mean[0], statistics.mean[1], statistics.count), (1.0, 2.0, 2));
         assert_eq!((statistics.deviation[0], statistics.deviation[1]), (0.5, 0.0));
+    }
+
+    #[test]
+    fn nothing_measured_has_no_mean_and_no_deviation() {
+        let nothing: Statistics = [].iter().collect();
+        assert!(nothing.mean.iter().chain(&nothing.deviation).all(|value| value.is_nan()), "{nothing:?}");
+        let faultless: Statistics = [Errors::default()].iter().collect();
+        assert_eq!((faultless.mean, faultless.deviation), ([0.0; 4], [0.0; 4]));
     }
 }

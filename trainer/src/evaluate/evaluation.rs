@@ -3,8 +3,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Agreement, BOX_SIZES, BoxSize, LIMITS_OF_AGREEMENT, REDRAWN, Reliability, Report, Row, SizeClass, Spread,
-    Table,
+    Agreement, BOX_SIZES, BoxSize, Figure, LIMITS_OF_AGREEMENT, REDRAWN, Reliability, Report, Row, SizeClass,
+    Spread, Table,
 };
 
 /// Everything that is told of how well a cascade measures a split: prints as text, writes itself as JSON.
@@ -116,11 +116,13 @@ impl fmt::Display for Evaluation {
                 || "-      -".to_owned(),
                 |readers| format!("{:.2}   {:.2}", readers.long, readers.short),
             );
-            let [long, short, long_ends, short_ends] = class.model_mm.as_array();
+            let [long, short, long_ends, short_ends] = class.model_mm.as_array().map(|mm| Figure(*mm));
             writeln!(
                 f,
                 "  {range:<14} {:>8} {:>8} {long:>6.2} {short:>6.2} {long_ends:>13.2} {short_ends:>13.2} {readers:>22} {:>12.2}",
-                class.lesions, class.refused, class.long_bias_mm
+                class.lesions,
+                class.refused,
+                Figure(class.long_bias_mm)
             )?;
         }
         writeln!(f, "\nby confidence: long axis, and how far the ends lie in % of it")?;
@@ -140,10 +142,10 @@ impl fmt::Display for Evaluation {
             )?;
         }
         let Reliability { spearman_mm, spearman_percent, spearman_ends_percent, .. } = self.reliability;
+        let [mm, percent, ends_percent] = [spearman_mm, spearman_percent, spearman_ends_percent].map(Figure);
         writeln!(
             f,
-            "  rank correlation with the error: {spearman_mm:.2} in mm, {spearman_percent:.2} in %, of the ends \
-             {spearman_ends_percent:.2} in %"
+            "  rank correlation with the error: {mm:.2} in mm, {percent:.2} in %, of the ends {ends_percent:.2} in %"
         )
     }
 }
@@ -156,7 +158,7 @@ impl fmt::Display for Group {
         let [low, .., high] = BOX_SIZES;
         writeln!(f, "  in boxes of {low} to {high} times the lesion, mean difference to a reader in mm")?;
         for BoxSize { size, refused, mm } in &self.box_sizes {
-            let [long, short, long_ends, short_ends] = mm.as_array();
+            let [long, short, long_ends, short_ends] = mm.as_array().map(|mm| Figure(*mm));
             writeln!(
                 f,
                 "  {:<18} {long:>16.2} {short:>16.2} {long_ends:>16.2} {short_ends:>16.2}   {refused} refused",
@@ -164,9 +166,10 @@ impl fmt::Display for Group {
             )?;
         }
         let Spread { refused, long_mm, short_mm, .. } = self.spread;
+        let [long, short] = [long_mm, short_mm].map(Figure);
         writeln!(
             f,
-            "  in {REDRAWN} boxes a lesion 95 of 100 measurements lie within {long_mm:.2} mm (long axis) and {short_mm:.2} mm \
+            "  in {REDRAWN} boxes a lesion 95 of 100 measurements lie within {long:.2} mm (long axis) and {short:.2} mm \
              (short axis) of their lesion's median; {refused} refused"
         )
     }
@@ -174,7 +177,8 @@ impl fmt::Display for Group {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example;
+    use super::super::Careless;
+    use super::super::row::{example, refused};
     use super::*;
 
     #[test]
@@ -197,5 +201,27 @@ mod tests {
         );
         let nothing = Evaluation::of("m", "val", &report(Vec::new()));
         assert!(nothing.groups.is_empty() && nothing.to_json().starts_with('{'));
+    }
+
+    #[test]
+    fn of_lesions_that_all_were_refused_there_is_no_error_to_read() {
+        let careless = Careless { sizes: [const { Vec::new() }; BOX_SIZES.len()], redrawn: Vec::new() };
+        let row = |i| Row { careless: Some(careless.clone()), ..refused(i, 12.0, 2.0) };
+        let all = Evaluation::of("m", "val", &Report { rows: (0..4).map(row).collect() });
+        let text = all.to_string();
+        assert!(text.contains("all lesions: 4 of 4 patients, 4 refused"), "{text}");
+        assert!(!text.contains("0.00") && !text.contains("NaN") && !text.contains("inf"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&all.to_json()).unwrap();
+        for (pointer, refused) in [
+            ("/groups/0/table/comparisons/0/mm/long/mean", "/groups/0/refused"),
+            ("/groups/0/agreement/long_bias_mm/value", "/groups/0/refused"),
+            ("/groups/0/box_sizes/0/mm/long", "/groups/0/box_sizes/0/refused"),
+            ("/sizes/0/model_mm/long", "/sizes/0/refused"),
+            ("/sizes/0/long_bias_mm", "/sizes/0/refused"),
+        ] {
+            assert_eq!(json.pointer(pointer), Some(&serde_json::Value::Null), "{pointer}");
+            assert_eq!(json.pointer(refused), Some(&4.into()), "{refused}");
+        }
+        assert_eq!(json.pointer("/groups/0/spread/short_mm"), Some(&serde_json::Value::Null));
     }
 }

@@ -33,7 +33,8 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
         ("readers".to_owned(), row.reader_count().to_string()),
     ];
     let mut number = |name: &str, value: Option<f64>| {
-        fields.push((name.to_owned(), value.map_or_else(String::new, |value| format!("{value:.3}"))));
+        let measured = value.filter(|value| value.is_finite());
+        fields.push((name.to_owned(), measured.map_or_else(String::new, |value| format!("{value:.3}"))));
     };
     number("row_spacing_mm", Some(row.spacing.row_mm()));
     number("column_spacing_mm", Some(row.spacing.column_mm()));
@@ -62,8 +63,7 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     for Kind { word, of, .. } in KINDS {
         let statistics: Statistics = of(row).iter().map(|difference| &difference.mm).collect();
         for (i, quantity) in ["long", "short", "long_ends", "short_ends"].iter().enumerate() {
-            let value = (statistics.count > 0).then_some(statistics.mean[i]);
-            number(&format!("{word}_{quantity}_mm"), value);
+            number(&format!("{word}_{quantity}_mm"), Some(statistics.mean[i]));
         }
     }
     let spread = row.careless.as_ref().map(|careless| careless.spread_mm());
@@ -71,12 +71,49 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     number("redrawn_short_mm", spread.map(|spread| spread[1]));
     for (i, size) in BOX_SIZES.iter().enumerate() {
         let differences = row.careless.as_ref().map(|careless| &careless.sizes[i]);
-        let measured = differences.filter(|differences| !differences.is_empty());
-        let statistics = measured.map(|differences| -> Statistics {
+        let statistics = differences.map(|differences| -> Statistics {
             differences.iter().map(|difference| &difference.mm).collect()
         });
         number(&format!("box_{size}_long_mm"), statistics.map(|statistics| statistics.mean[0]));
         number(&format!("box_{size}_short_mm"), statistics.map(|statistics| statistics.mean[1]));
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::{example, refused};
+    use super::super::{Careless, REDRAWN};
+    use super::*;
+    use crate::data::{PackWriter, phantom};
+
+    #[test]
+    fn what_was_not_measured_is_an_empty_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("phantom.pack");
+        let mut writer = PackWriter::open(&path, "test").unwrap();
+        let phantom = phantom(1, 0, None);
+        writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+        writer.finish().unwrap();
+        let packs = [Pack::open(&path).unwrap()];
+
+        let careless = |redrawn| Careless { sizes: [const { Vec::new() }; BOX_SIZES.len()], redrawn };
+        let of = |row: Row, redrawn| {
+            let row = Row { place: (0, 0), careless: Some(careless(redrawn)), ..row };
+            let table = lesion_table(&Report { rows: vec![row] }, &packs);
+            assert!(!table.contains("NaN"), "{table}");
+            let mut lines = table.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+            let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+            move |name: &str| values[names.iter().position(|found| found == name).unwrap()].clone()
+        };
+        let nothing = of(refused(0, 12.0, 2.0), Vec::new());
+        for name in
+            ["redrawn_long_mm", "redrawn_short_mm", "model_long_mm", "others_long_mm", "box_2_long_mm"]
+        {
+            assert_eq!(nothing(name), "", "{name}");
+        }
+        assert_eq!(nothing("readers_long_mm"), "2.000", "readers measured it");
+        let something = of(example(0, 12.0, 1.0, 2.0), vec![[12.0, 6.0]; REDRAWN]);
+        assert_eq!([something("redrawn_long_mm"), something("model_long_mm")], ["0.000", "1.000"], "control");
+    }
 }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use recist::cascade::{Networks, Workspace, measure};
@@ -84,13 +85,24 @@ impl Report {
         self.rows.iter().filter(|row| row.found.is_none()).count()
     }
 
-    /// The mean absolute differences of the cascade to the readers in mm: long axis, short axis, ends of the
-    /// long, ends of the short; not numbers where everything was refused.
+    /// The absolute differences of the cascade to the readers in mm.
     #[must_use]
-    pub fn model(&self) -> [f64; 4] {
-        let differences = self.rows.iter().flat_map(|row| &row.model);
-        let statistics: Statistics = differences.map(|difference| &difference.mm).collect();
-        statistics.means().as_array().map(|mean| *mean)
+    pub fn model(&self) -> Statistics {
+        self.rows.iter().flat_map(|row| &row.model).map(|difference| &difference.mm).collect()
+    }
+
+    /// The same of this report and of another on the same packs, both on the lesions that both measured: what one of
+    /// them refused says nothing of either.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> [Statistics; 2] {
+        let measured = |report: &Self| -> HashSet<(usize, usize)> {
+            report.rows.iter().filter(|row| row.found.is_some()).map(|row| row.place).collect()
+        };
+        let both: HashSet<_> = measured(self).intersection(&measured(other)).copied().collect();
+        [self, other].map(|report| {
+            let rows = report.rows.iter().filter(|row| both.contains(&row.place));
+            rows.flat_map(|row| &row.model).map(|difference| &difference.mm).collect()
+        })
     }
 }
 
@@ -103,13 +115,26 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example;
+    use super::super::row::{example, refused};
     use super::*;
 
     #[test]
     fn a_refused_lesion_is_counted_and_in_no_error() {
-        let refused = Row { found: None, model: Vec::new(), ..example(1, 12.0, 1.0, 2.0) };
-        let report = Report { rows: vec![example(0, 12.0, 1.0, 2.0), refused] };
-        assert_eq!((report.refused(), report.model()), (1, [1.0; 4]));
+        let report = Report { rows: vec![example(0, 12.0, 1.0, 2.0), refused(1, 12.0, 2.0)] };
+        assert_eq!((report.refused(), report.model().mean), (1, [1.0; 4]));
+    }
+
+    #[test]
+    fn two_reports_are_compared_on_the_lesions_that_both_measured() {
+        let one = Report {
+            rows: vec![example(0, 12.0, 1.0, 2.0), example(1, 12.0, 9.0, 2.0), refused(2, 12.0, 2.0)],
+        };
+        let other = Report {
+            rows: vec![example(0, 12.0, 1.5, 2.0), refused(1, 12.0, 2.0), example(2, 12.0, 9.0, 2.0)],
+        };
+        assert_eq!(one.beside(&other).map(|both| (both.count, both.mean)), [(1, [1.0; 4]), (1, [1.5; 4])]);
+        assert_eq!((one.model().mean, other.model().mean), ([5.0; 4], [5.25; 4]), "control: each on its own");
+        let nothing = Report { rows: vec![refused(0, 12.0, 2.0)] };
+        assert!(one.beside(&nothing).iter().all(|both| both.mean[0].is_nan()));
     }
 }

@@ -95,6 +95,11 @@ impl Row {
         self.box_only.len()
     }
 
+    /// Those of `rows` that the cascade measured. Whoever is compared with it, is compared on these.
+    pub(super) fn measured<'a>(rows: &[&'a Self]) -> Vec<&'a Self> {
+        rows.iter().filter(|row| row.found.is_some()).copied().collect()
+    }
+
     /// The mean absolute difference of the measured long axis to a reader's, in mm; none where the cascade
     /// refused.
     #[must_use]
@@ -144,4 +149,10 @@ pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) ->
         box_only: vec![difference(3.0); 2],
         careless: None,
     }
+}
+
+/// A row that the cascade refused.
+#[cfg(test)]
+pub(super) fn refused(patient: usize, long_mm: f64, readers: f64) -> Row {
+    Row { found: None, model: Vec::new(), ..example(patient, long_mm, 0.0, readers) }
 }

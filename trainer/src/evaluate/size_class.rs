@@ -16,9 +16,10 @@ pub struct SizeClass {
     pub lesions: usize,
     /// Lesions that the cascade refused.
     pub refused: usize,
-    /// The mean absolute differences of the cascade to a reader, in mm.
+    /// The mean absolute differences of the cascade to a reader, in mm; not numbers where all were refused, as is the
+    /// bias.
     pub model_mm: Four<f64>,
-    /// The mean absolute differences between two readers in mm, where there are two.
+    /// The mean absolute differences between two readers of the measured lesions in mm, where there are two.
     pub readers_mm: Option<Four<f64>>,
     /// The mean of measured less reader's long axis, in mm.
     pub long_bias_mm: f64,
@@ -32,17 +33,18 @@ impl SizeClass {
             let to_mm = BEGINS_MM.get(i + 1).copied();
             let inside = |row: &&&Row| row.long_mm() >= from_mm && to_mm.is_none_or(|to| row.long_mm() < to);
             let rows: Vec<&Row> = rows.iter().filter(inside).copied().collect();
+            let measured = Row::measured(&rows);
             let statistics = |kind: fn(&Row) -> &[Difference]| -> Statistics {
-                rows.iter().flat_map(|row| kind(row)).map(|difference| &difference.mm).collect()
+                measured.iter().flat_map(|row| kind(row)).map(|difference| &difference.mm).collect()
             };
             let (model, readers) = (statistics(|row| &row.model), statistics(|row| &row.readers));
             let signed: f64 =
-                rows.iter().flat_map(|row| &row.model).map(|difference| difference.mm.long).sum();
+                measured.iter().flat_map(|row| &row.model).map(|difference| difference.mm.long).sum();
             (!rows.is_empty()).then(|| Self {
                 from_mm,
                 to_mm,
                 lesions: rows.len(),
-                refused: rows.iter().filter(|row| row.found.is_none()).count(),
+                refused: rows.len() - measured.len(),
                 model_mm: model.means(),
                 readers_mm: (readers.count > 0).then(|| readers.means()),
                 long_bias_mm: signed / model.count as f64,
@@ -54,7 +56,7 @@ impl SizeClass {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example;
+    use super::super::row::{example, refused};
     use super::*;
 
     #[test]
@@ -74,5 +76,17 @@ mod tests {
             found,
             [(0.0, Some(5.0), 1, 1.0, -1.0), (10.0, Some(15.0), 2, 3.0, -3.0), (30.0, None, 1, 8.0, -8.0)]
         );
+    }
+
+    #[test]
+    fn a_class_tells_of_its_measured_lesions_alone() {
+        let rows =
+            [example(0, 11.0, 1.0, 2.0), refused(1, 12.0, 9.0), refused(2, 25.0, 9.0), refused(3, 26.0, 9.0)];
+        let classes = SizeClass::all(&rows.iter().collect::<Vec<_>>());
+        let [some, none] = &classes[..] else { panic!("{classes:?}") };
+        assert_eq!((some.lesions, some.refused, some.model_mm.long), (2, 1, 1.0));
+        assert_eq!(some.readers_mm, Some(Four::from_fn(|_| 2.0)));
+        assert_eq!((none.lesions, none.refused, none.readers_mm), (2, 2, None));
+        assert!(none.model_mm.short.is_nan() && none.long_bias_mm.is_nan(), "{none:?}");
     }
 }

@@ -3,18 +3,23 @@ use std::fmt;
 use serde::Serialize;
 
 use super::bootstrap::intervals;
-use super::{Difference, Four, Row, Statistics};
+use super::{Difference, Figure, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
 /// one another on the same lesions, of the mean of the other readers to each (on the lesions of them that have three
 /// readers or more), and of the box alone to the readers.
+///
+/// The same lesions are those that the cascade measured: what it refused is in none of the comparisons, so that
+/// refusing the hard ones makes it no better beside anyone. A mean is over differences, not over lesions: one with n
+/// readers weighs n in the means of the cascade, of the others' mean and of the box, and n(n - 1)/2 in the readers'.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
-    /// The comparisons, in this order.
+    /// The comparisons that there are, in this order; the cascade's even where it measured nothing.
     pub comparisons: Vec<Comparison>,
-    /// The cascade's means over the readers', in mm; absent where not every lesion has two readers.
+    /// The cascade's means over the readers', in mm; absent where not every measured lesion has two readers.
     pub model_over_readers: Option<Four<Estimate>>,
-    /// The means of the other readers' mean over the readers', in mm; absent where not every lesion has three readers.
+    /// The means of the other readers' mean over the readers', in mm; absent where not every measured lesion has three
+    /// readers.
     pub others_over_readers: Option<Four<Estimate>>,
     /// The box's means over the cascade's, in mm.
     pub box_only_over_model: Four<Estimate>,
@@ -96,9 +101,11 @@ fn numbers(rows: &[&Row]) -> Vec<f64> {
 }
 
 impl Table {
-    /// Compares what happened in `rows`.
+    /// Compares what happened in those of `rows` that the cascade measured. Where it measured none, means and ratios are
+    /// not numbers.
     #[must_use]
     pub fn of(rows: &[&Row]) -> Self {
+        let rows = &Row::measured(rows)[..];
         let values = numbers(rows);
         let intervals = intervals(rows, numbers);
         let estimate = |i: usize| Estimate { value: values[i], interval: intervals[i] };
@@ -118,7 +125,8 @@ impl Table {
                 px: deviations(px, 8 * number + 4),
             }
         });
-        let comparisons: Vec<_> = comparisons.filter(|comparison| comparison.count > 0).collect();
+        let is_told = |comparison: &Comparison| comparison.count > 0 || comparison.of == KINDS[MODEL].name;
+        let comparisons = comparisons.filter(is_told).collect();
         let readers = rows.iter().map(|row| row.reader_count()).min().unwrap_or(0);
         let [model, others, box_only] =
             [0, 1, 2].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
@@ -142,12 +150,15 @@ impl fmt::Display for Table {
         for unit in ["mm", "px"] {
             for comparison in &self.comparisons {
                 let four = if unit == "mm" { &comparison.mm } else { &comparison.px };
-                let cell = |d: &Deviations| format!("{:.2} ± {:.2}", d.mean, d.deviation);
+                let cell = |d: &Deviations| format!("{:.2} ± {:.2}", Figure(d.mean), Figure(d.deviation));
                 let name = format!("{}, {unit}", comparison.of);
                 line(f, &name, four.as_array().map(cell), &comparison.count.to_string())?;
             }
         }
-        let cell = |e: &Estimate| format!("{:.2} {:.2}-{:.2}", e.value, e.interval[0], e.interval[1]);
+        let cell = |e: &Estimate| match e.interval {
+            [low, high] if e.value.is_finite() => format!("{:.2} {low:.2}-{high:.2}", e.value),
+            _ => Figure(e.value).to_string(),
+        };
         if let Some(ratios) = &self.model_over_readers {
             line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
         }
@@ -160,7 +171,7 @@ impl fmt::Display for Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example;
+    use super::super::row::{example, refused};
     use super::*;
 
     #[test]
@@ -188,6 +199,48 @@ mod tests {
         let table = Table::of(&[&row]);
         assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
         assert_eq!(table.others_over_readers.unwrap().as_array().map(|ratio| ratio.value), [0.75; 4]);
+    }
+
+    /// Lesions of 20 patients of which every fourth is hard for cascade and readers; it may be refused.
+    fn with_hard_lesions(are_refused: bool) -> Vec<Row> {
+        let hard = |i| if are_refused { refused(i, 12.0, 9.0) } else { example(i, 12.0, 9.0, 9.0) };
+        (0..20).map(|i| if i % 4 == 0 { hard(i) } else { example(i, 12.0, 1.0, 2.0) }).collect()
+    }
+
+    #[test]
+    fn refusing_the_hard_lesions_changes_no_figure_of_the_others() {
+        let all = |rows: &[Row]| Table::of(&rows.iter().collect::<Vec<_>>());
+        let rows = with_hard_lesions(true);
+        let easy: Vec<Row> = rows.iter().filter(|row| row.found.is_some()).cloned().collect();
+        assert_eq!(all(&rows), all(&easy), "means, ratios and intervals are those of the measured lesions");
+        let ratio = |table: &Table| table.model_over_readers.unwrap().long.value;
+        assert_eq!(ratio(&all(&rows)), 0.5);
+        let measured = ratio(&all(&with_hard_lesions(false)));
+        assert!((measured - 12.0 / 15.0).abs() < 1e-12, "control: measured, they count: {measured}");
+    }
+
+    #[test]
+    fn nothing_measured_is_no_figure_in_any_form() {
+        let rows: Vec<Row> = (0..4).map(|i| refused(i, 12.0, 2.0)).collect();
+        let table = Table::of(&rows.iter().collect::<Vec<_>>());
+        let [model] = &table.comparisons[..] else { panic!("{table:?}") };
+        assert_eq!((model.of, model.count, table.model_over_readers), ("model", 0, None));
+        let json = serde_json::to_value(&table).unwrap();
+        assert!(json["comparisons"][0]["mm"]["long"]["mean"].is_null(), "{json}");
+        assert!(json["comparisons"][0]["px"]["short"]["deviation"].is_null(), "{json}");
+        assert!(json["box_only_over_model"]["long"]["value"].is_null(), "{json}");
+        let text = table.to_string();
+        assert!(text.contains("- ± -") && !text.contains("0.00") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn a_draw_without_a_kind_says_nothing_of_it() {
+        // The others' mean of one patient in eight: every third draw has none of its lesions.
+        let mut rows: Vec<Row> = (0..8).map(|i| example(i, 12.0, 1.0, 2.0)).collect();
+        rows[0].others = example(0, 12.0, 1.5, 2.0).model;
+        let table = Table::of(&rows.iter().collect::<Vec<_>>());
+        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
+        assert_eq!(table.comparisons[OTHERS].mm.long.interval, [1.5; 2]);
     }
 
     #[test]

@@ -9,13 +9,21 @@ use crate::autodiff::{Cascade, Device, Error, FeatureMap, Module, NoneTape, down
 pub struct TrainedNetworks<'a, D: Device<f32>> {
     cascade: &'a Cascade<f32, D>,
     heatmap_size: usize,
+    mask: bool,
 }
 
 impl<'a, D: Device<f32>> TrainedNetworks<'a, D> {
     /// The networks of `cascade`, whose heatmaps have `heatmap_size` rows and columns.
     #[must_use]
     pub const fn new(cascade: &'a Cascade<f32, D>, heatmap_size: usize) -> Self {
-        Self { cascade, heatmap_size }
+        Self { cascade, heatmap_size, mask: true }
+    }
+
+    /// The same networks without a mask, for a localization network that has not learnt one: the runtime does not
+    /// compare the axes with it.
+    #[must_use]
+    pub const fn without_mask(self) -> Self {
+        Self { mask: false, ..self }
     }
 
     fn run(module: &Module<f32, D>, patch: &Patch) -> Result<Vec<FeatureMap<f32, D>>, Error> {
@@ -38,7 +46,11 @@ impl<D: Device<f32>> Networks for TrainedNetworks<'_, D> {
         };
         let found = download(found);
         debug_assert_eq!(found.len(), MASK_SIZE * MASK_SIZE);
-        mask.copy_from_slice(&found);
+        if self.mask {
+            mask.copy_from_slice(&found)
+        } else {
+            mask.fill(f32::NAN)
+        }
         let mut numbers = [0.0; 5];
         numbers.copy_from_slice(&download(theta));
         Ok(ThetaOutputs::from_array(numbers))

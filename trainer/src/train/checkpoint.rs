@@ -36,6 +36,9 @@ pub(super) const PARTS: [&str; 2] = ["localization.", "hourglass."];
 /// weights in the average.
 const PROGRESS: &str = "progress";
 
+/// The most steps of a stage, which are kept as a 32-bit float.
+pub(super) const MOST_STEPS: u64 = (1 << 24) - 1;
+
 /// The scope of the averaged weights.
 const AVERAGE: &str = "average.";
 
@@ -103,7 +106,7 @@ impl Checkpoint {
         let Progress { step, lowest, waited, divisions } = self.progress;
         let mut file = self.weights.clone();
         let exact = |number: u64| {
-            assert!(number < 1 << 24, "numbers of a checkpoint are exact in 32-bit floats");
+            assert!(number <= MOST_STEPS, "numbers of a checkpoint are exact in 32-bit floats");
             number as f32
         };
         let mut numbers = vec![exact(self.stage as u64), exact(step), lowest, exact(waited.into())];

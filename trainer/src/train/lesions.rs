@@ -68,12 +68,13 @@ impl<'a> Lesions<'a> {
     }
 
     /// Up to `count` lesions, evenly spread over the packs: the real ones that a radiologist would measure;
-    /// where there are none, whatever there is.
+    /// where there are none, of all there are.
     #[must_use]
     pub fn spread(&self, count: usize) -> Vec<(&'a Lesion, Pixels<'a>)> {
         let real: Vec<_> =
             self.real.places.iter().copied().filter(|&place| self.get(place).0.largest).collect();
-        let places = if real.is_empty() { &self.generated.places } else { &real };
+        let places =
+            if real.is_empty() { [&self.real.places[..], &self.generated.places].concat() } else { real };
         let count = count.min(places.len());
         (0..count).map(|i| self.get(places[i * places.len() / count])).collect()
     }
@@ -87,5 +88,48 @@ impl Weighted {
     fn push(&mut self, place: (usize, usize), weight: f64) {
         self.places.push(place);
         self.sums.push(self.sums.last().unwrap_or(&0.0) + weight);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{PackWriter, phantom};
+
+    /// The names that `spread` gives of the lesions of a pack, each with its origin and whether it is on its largest
+    /// slice.
+    fn spread(lesions: &[(Origin, bool)], count: usize) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lesions.pack");
+        let mut writer = PackWriter::open(&path, "test").unwrap();
+        for (index, &(origin, largest)) in (0..).zip(lesions) {
+            let phantom = phantom(4, index, None);
+            let lesion =
+                Lesion { name: index.to_string(), split: Split::Val, origin, largest, ..phantom.lesion };
+            writer.append(lesion, phantom.side, &phantom.samples, None).unwrap();
+        }
+        writer.finish().unwrap();
+        let packs = [Pack::open(&path).unwrap()];
+        let lesions = Lesions::new(&packs, Split::Val, &Configuration::open("edge").unwrap());
+        lesions.spread(count).into_iter().map(|(lesion, _)| lesion.name.clone()).collect()
+    }
+
+    #[test]
+    fn lesions_that_no_radiologist_would_measure_are_better_than_none() {
+        use Origin::{Phantom, Real};
+        for (what, lesions, count, expected) in [
+            (
+                "real ones on their largest slice alone",
+                &[(Real, false), (Real, true), (Phantom, true)][..],
+                9,
+                &["1"][..],
+            ),
+            ("no largest slice", &[(Real, false), (Real, false)], 9, &["0", "1"]),
+            ("no largest slice, beside generated ones", &[(Phantom, true), (Real, false)], 9, &["1", "0"]),
+            ("generated ones alone", &[(Phantom, true), (Phantom, true)], 9, &["0", "1"]),
+            ("fewer than there are", &[(Real, false); 4], 2, &["0", "2"]),
+        ] {
+            assert_eq!(spread(lesions, count), expected, "{what}");
+        }
     }
 }

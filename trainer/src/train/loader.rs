@@ -4,19 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
-use super::Batch;
-
-/// Prepares the batches of a range of steps on threads of its own and gives them in order.
+/// Prepares what a range of steps needs, on threads of its own, and gives it in order.
 #[derive(Debug)]
-pub(super) struct Loader {
-    receiver: Receiver<(u64, Batch)>,
-    early: BTreeMap<u64, Batch>,
+pub(super) struct Loader<T> {
+    receiver: Receiver<(u64, T)>,
+    early: BTreeMap<u64, T>,
     steps: Range<u64>,
 }
 
-impl Loader {
-    /// Starts `threads` threads that prepare the batches of `steps`; they wait while
-    /// as many batches as threads lie ready.
+impl<T: Send> Loader<T> {
+    /// Starts `threads` threads that prepare what the `steps` need; they wait while as much as there are threads lies
+    /// ready.
     pub(super) fn new<'scope, 'env, F>(
         scope: &'scope Scope<'scope, 'env>,
         threads: usize,
@@ -24,7 +22,8 @@ impl Loader {
         prepare: F,
     ) -> Self
     where
-        F: Fn(u64) -> Batch + Send + Sync + Clone + 'scope,
+        F: Fn(u64) -> T + Send + Sync + Clone + 'scope,
+        T: 'scope,
     {
         let (sender, receiver) = sync_channel(threads);
         let next = std::sync::Arc::new(AtomicU64::new(steps.start));
@@ -44,17 +43,17 @@ impl Loader {
     }
 }
 
-impl Iterator for Loader {
-    type Item = (u64, Batch);
+impl<T> Iterator for Loader<T> {
+    type Item = T;
 
     fn next(&mut self) -> Option<Self::Item> {
         let step = self.steps.next()?;
         loop {
-            if let Some(batch) = self.early.remove(&step) {
-                return Some((step, batch));
+            if let Some(prepared) = self.early.remove(&step) {
+                return Some(prepared);
             }
-            let (arrived, batch) = self.receiver.recv().ok()?;
-            self.early.insert(arrived, batch);
+            let (arrived, prepared) = self.receiver.recv().ok()?;
+            self.early.insert(arrived, prepared);
         }
     }
 }

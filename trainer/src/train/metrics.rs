@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Losses, Validation};
 
-/// The run's metrics: JSON lines, each with the stage's number and step.
+/// The run's metrics: JSON lines, each with the stage's number and step. What was not measured is null.
 #[derive(Debug)]
 pub(super) struct Metrics {
     file: File,
@@ -38,11 +38,13 @@ impl Metrics {
         line.push_str(",\"validation\":true");
         append_losses(&mut line, &validation.losses);
         if let Some(errors) = &validation.errors {
-            let [long, short, long_ends, short_ends] = errors.mean;
+            let millimetres =
+                |mean: f64| if mean.is_finite() { format!("{mean:.4}") } else { "null".to_owned() };
+            let [long, short, long_ends, short_ends] = errors.mean.map(millimetres);
             let _ = write!(
                 line,
-                ",\"long_mm\":{long:.4},\"short_mm\":{short:.4},\"long_ends_mm\":{long_ends:.4},\
-                 \"short_ends_mm\":{short_ends:.4},\"measured\":{},\"refused\":{}",
+                ",\"long_mm\":{long},\"short_mm\":{short},\"long_ends_mm\":{long_ends},\
+                 \"short_ends_mm\":{short_ends},\"measured\":{},\"refused\":{}",
                 errors.count, validation.refused
             );
         }
@@ -72,7 +74,10 @@ fn place(line: &str) -> Option<(usize, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::evaluate::Errors;
 
     #[test]
     fn lines_behind_the_checkpoint_and_half_lines_are_dropped() {
@@ -88,5 +93,25 @@ mod tests {
         drop(Metrics::open(&path, 1, 10).unwrap());
         let kept = fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().collect::<Vec<_>>(), text.lines().take(3).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_validation_that_refused_every_lesion_leaves_null_and_not_0() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 0, 0).unwrap();
+        for (errors, refused) in [(&[][..], 4), (&[Errors::default()], 0)] {
+            let errors = Some(errors.iter().collect());
+            metrics.validated(1, 10, &Validation { losses: Losses::default(), errors, refused }).unwrap();
+        }
+        let lines: Vec<Value> = fs::read_to_string(&path)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for name in ["long_mm", "short_mm", "long_ends_mm", "short_ends_mm"] {
+            assert_eq!([&lines[0][name], &lines[1][name]], [&Value::Null, &Value::from(0.0)], "{name}");
+        }
+        assert_eq!([&lines[0]["measured"], &lines[0]["refused"]], [&Value::from(0), &Value::from(4)]);
     }
 }

@@ -17,7 +17,7 @@ mod step;
 mod validation;
 
 pub use average::Average;
-pub use batch::{Batch, prepare};
+pub use batch::{Batch, BatchError, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use configuration::{Configuration, ConfigurationError, Stage, StageConfiguration};
 pub use keypoint_loss::{KeypointLoss, keypoint_loss};

@@ -2,10 +2,10 @@ use std::path::Path;
 
 use recist::cascade::{MASK_SIZE, Workspace};
 use recist::geometry::AffineMap;
-use recist::image::{PATCH_SIZE, PngError};
+use recist::image::PATCH_SIZE;
 
 use super::validation::measured;
-use super::{Lesions, Trainer};
+use super::{Lesions, RunError, Trainer};
 use crate::autodiff::Device;
 use crate::data::{Colour, Sheet};
 use crate::evaluate::TrainedNetworks;
@@ -20,19 +20,19 @@ const MEASURED: Colour = [255, 90, 60];
 /// has its patch alone.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If a lesion cannot be read from its pack, or the file cannot be written.
 pub(super) fn sheet<D: Device<f32>>(
     path: &Path,
     trainer: &Trainer<D>,
     lesions: &Lesions<'_>,
     heatmap_size: usize,
-) -> Result<(), PngError> {
+) -> Result<(), RunError> {
     let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
     let mut workspace = Box::new(Workspace::new());
     let lesions = lesions.spread(LESIONS);
     let mut sheet = Sheet::new(lesions.len(), TILES);
     for (row, (lesion, pixels)) in lesions.into_iter().enumerate() {
-        let measurement = measured(&mut networks, lesion, pixels, &mut workspace);
+        let measurement = measured(&mut networks, lesion, pixels, &mut workspace)?;
         sheet.grey([row, 0], PATCH_SIZE, &workspace.patch);
         let Some(measurement) = measurement else { continue };
         let to_patch = AffineMap::normalised_to_box(measurement.square)
@@ -53,5 +53,5 @@ pub(super) fn sheet<D: Device<f32>>(
         sheet.grey([row, 4], PATCH_SIZE, &workspace.patch);
         sheet.axes([row, 4], &measurement.axes.keypoints().map(|p| to_patch.apply(p)), MEASURED);
     }
-    sheet.write(path)
+    Ok(sheet.write(path)?)
 }

@@ -9,8 +9,8 @@ use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::{
-    Batch, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration, Trainer,
-    Validation, prepare, validate,
+    Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
+    Trainer, Validation, prepare, validate,
 };
 use crate::autodiff::{Device, Error};
 use crate::data::{Pack, Split};
@@ -110,15 +110,19 @@ impl<'a> Run<'a> {
             return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
         }
         if exists && !matches!(start, Start::Fresh) {
-            return Err(RunError(format!("{} holds a run: it has its first weights", folder.display())));
+            return Err(RunError(format!(
+                "{} holds a run, which has its first weights: go on with it without --from and --resnet50",
+                folder.display()
+            )));
         }
+        let first = match start {
+            Start::Fresh => None,
+            other => Some(other.weights(&network, configuration.seed)?),
+        };
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
-        if !matches!(start, Start::Fresh) {
+        if let Some(weights) = first {
             let path = folder.join(START);
-            start
-                .weights(&network, configuration.seed)?
-                .write(&path)
-                .map_err(|error| named(&path, &error))?;
+            weights.write(&path).map_err(|error| named(&path, &error))?;
         }
         for (name, text) in files {
             let path = folder.join(name);
@@ -214,7 +218,8 @@ impl<'a> Run<'a> {
             let loader = Loader::new(scope, configuration.loaders, steps, move |step| {
                 prepare(lesions, configuration, stage.stage, heatmap_size, 0, first + step)
             });
-            for (_, batch) in loader {
+            for batch in loader {
+                let batch = batch?;
                 let Some(rate) = stage.schedule.rate(progress) else { break };
                 let losses = trainer
                     .step(stage.stage, &batch, &stage.loss, rate, configuration.gradient_limit)
@@ -272,12 +277,21 @@ impl<'a> Run<'a> {
 
 impl Start<'_> {
     /// The weights, named as a checkpoint names them.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its weights do not fit the networks.
     fn weights(self, network: &Network, seed: u64) -> Result<Weights, RunError> {
         let read = |path| Weights::read(path).map_err(|error| named(path, &error));
-        if let Self::Weights(path) = self {
-            return read(path);
-        }
         let [localization, hourglass] = graphs(network)?;
+        if let Self::Weights(path) = self {
+            let weights = read(path)?;
+            for (part, graph) in PARTS.into_iter().zip([&localization, &hourglass]) {
+                weights.clone().take(part).check(graph).map_err(|error| {
+                    named(path, &format_args!("not of the network {}: {error} (in {part}*)", network.name))
+                })?;
+            }
+            return Ok(weights);
+        }
         let mut localization = Localization::initialise(&localization, seed);
         if let Self::ResNet(path) = self {
             localization.load_resnet(TRUNK, read(path)?).map_err(|error| named(path, &error))?;
@@ -298,7 +312,7 @@ fn too_large<D: Device<f32>>(
     trainer: &mut Trainer<D>,
     configuration: &Configuration,
     stage: &StageConfiguration,
-    prepare: impl Fn(&Configuration) -> Batch,
+    prepare: impl Fn(&Configuration) -> Result<Batch, BatchError>,
 ) -> RunError {
     let device = trainer.cascade.localization.device().clone();
     let mut smaller = configuration.clone();
@@ -307,8 +321,12 @@ fn too_large<D: Device<f32>>(
         if smaller.batch == 0 || device.try_empty_cache().is_err() {
             break None;
         }
+        let batch = match prepare(&smaller) {
+            Ok(batch) => batch,
+            Err(error) => return error.into(),
+        };
         // The run ends here: what this step does to the weights is never written.
-        if trainer.step(stage.stage, &prepare(&smaller), &stage.loss, 0.0, None).is_ok() {
+        if trainer.step(stage.stage, &batch, &stage.loss, 0.0, None).is_ok() {
             break Some(smaller.batch);
         }
     };
@@ -338,7 +356,10 @@ macro_rules! from_errors {
 
 from_errors!(
     std::io::Error,
+    recist::image::PngError,
+    super::BatchError,
     crate::autodiff::Error,
+    crate::data::PackError,
     crate::graph::GraphError,
     crate::network::NetworkError,
     crate::weights::WeightsError

@@ -86,20 +86,6 @@ impl Schedule {
             Self::Plateau { .. } => None,
         }
     }
-
-    pub(super) fn check(self) -> Result<(), String> {
-        let (Self::Cosine { rate, .. } | Self::Plateau { rate, .. }) = self;
-        if !(rate.is_finite() && rate > 0.0) {
-            return Err(format!("the rate {rate} is not positive"));
-        }
-        match self {
-            Self::Cosine { steps, warm_up, .. } if warm_up > steps => {
-                Err(format!("warm_up ({warm_up}) is longer than steps ({steps})"))
-            }
-            Self::Plateau { patience: 0, .. } => Err("patience is 0".into()),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 use recist::cascade::{Measurement, Workspace, measure};
 
-use super::{Configuration, Lesions, Losses, Stage, StageConfiguration, Trainer, prepare};
-use crate::autodiff::{Device, Error};
-use crate::data::{Lesion, Pixels};
+use super::{Configuration, Lesions, Losses, RunError, Stage, StageConfiguration, Trainer, prepare};
+use crate::autodiff::Device;
+use crate::data::{Lesion, PackError, Pixels};
 use crate::evaluate::{Errors, Statistics, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
@@ -13,7 +13,8 @@ const STREAM: u64 = 1;
 pub struct Validation {
     /// The stage's losses.
     pub losses: Losses,
-    /// Errors in millimetres against every reader; none while the hourglass has not been trained.
+    /// Errors in millimetres against every reader of the lesions that were not refused; none while the hourglass has
+    /// not been trained.
     pub errors: Option<Statistics>,
     /// Lesions that the cascade refused to measure.
     pub refused: usize,
@@ -23,7 +24,7 @@ pub struct Validation {
 /// measured as the runtime measures.
 ///
 /// # Errors
-/// If the device fails.
+/// If the device fails, or the lesions give no batch.
 ///
 /// # Panics
 /// If there is no lesion.
@@ -33,21 +34,22 @@ pub fn validate<D: Device<f32>>(
     configuration: &Configuration,
     stage: &StageConfiguration,
     heatmap_size: usize,
-) -> Result<Validation, Error> {
+) -> Result<Validation, RunError> {
     let mut losses = Losses::default();
     let batches = configuration.validation.div_ceil(configuration.batch).max(1);
     for step in 0..batches as u64 {
-        let batch = prepare(lesions, configuration, stage.stage, heatmap_size, STREAM, step);
+        let batch = prepare(lesions, configuration, stage.stage, heatmap_size, STREAM, step)?;
         losses.add(&trainer.losses(stage.stage, &batch, &stage.loss)?, 1.0 / batches as f64);
     }
     if stage.stage == Stage::Stn {
         return Ok(Validation { losses, errors: None, refused: 0 });
     }
-    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
+    let networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
+    let mut networks = if configuration.learns_mask() { networks } else { networks.without_mask() };
     let mut workspace = Box::new(Workspace::new());
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {
-        match measured(&mut networks, lesion, pixels, &mut workspace) {
+        match measured(&mut networks, lesion, pixels, &mut workspace)? {
             Some(measurement) => errors.extend(lesion.keypoints().filter_map(|reader| {
                 Some(Errors::of(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
             })),
@@ -58,15 +60,18 @@ pub fn validate<D: Device<f32>>(
 }
 
 /// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.
+///
+/// # Errors
+/// If the lesion cannot be read from its pack.
 pub(super) fn measured<D: Device<f32>>(
     networks: &mut TrainedNetworks<'_, D>,
     lesion: &Lesion,
     pixels: Pixels<'_>,
     workspace: &mut Workspace,
-) -> Option<Measurement> {
-    let area = drawn_box(lesion, [2.0, 2.5])?;
+) -> Result<Option<Measurement>, PackError> {
+    let Some(area) = drawn_box(lesion, [2.0, 2.5]) else { return Ok(None) };
     let mut samples = Vec::new();
-    pixels.read(&mut samples).ok()?;
-    let slice = pixels.slice(lesion, &samples).ok()?;
-    measure(&slice, area, networks, workspace, |_| {}).ok()
+    pixels.read(&mut samples)?;
+    let slice = pixels.slice(lesion, &samples).ok();
+    Ok(slice.and_then(|slice| measure(&slice, area, networks, workspace, |_| {}).ok()))
 }

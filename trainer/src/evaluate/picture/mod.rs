@@ -114,7 +114,8 @@ fn by_size(canvas: &mut Canvas, evaluation: &Evaluation, rows: &[&Row]) {
     let middle = |from: f64, to: Option<f64>| f64::midpoint(from, to.unwrap_or(end).min(end));
     let curve = |of: fn(&SizeClass) -> Option<f64>| -> Vec<[f64; 2]> {
         let classes = evaluation.sizes.iter();
-        classes.filter_map(|class| Some([middle(class.from_mm, class.to_mm), of(class)?])).collect()
+        let measured = |class| of(class).filter(|millimetres| millimetres.is_finite());
+        classes.filter_map(|class| Some([middle(class.from_mm, class.to_mm), measured(class)?])).collect()
     };
     for (of, colour) in CURVES {
         chart.line(canvas, &curve(of), colour);
