@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::report::find;
 use super::row::against;
-use super::{Difference, Four, Row, Statistics, drawn_box, redrawn_box};
+use super::{Difference, Found, Four, Row, Statistics, drawn_box, redrawn_box};
 use crate::data::Pack;
 
 /// Sides of boxes, in longer sides of the endpoints' rectangle, that a user draws who takes no care.
@@ -61,20 +61,25 @@ impl Careless {
         let mut samples = Vec::new();
         pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
-        let mut find =
-            |area: Option<LesionBox>| area.and_then(|area| find(&slice, area, networks, workspace));
-        let sizes = BOX_SIZES.map(|size| {
-            let found = find(drawn_box(lesion, [size; 2]));
-            found.map_or_else(Vec::new, |found| against(&found.keypoints, lesion, row.spacing))
-        });
-        let redrawn = (1..=REDRAWN as u64).filter_map(|number| {
-            let ends = find(redrawn_box(lesion, box_scale, number))?.keypoints;
-            Some([
-                row.spacing.distance_mm(ends.long_start, ends.long_end),
-                row.spacing.distance_mm(ends.short_start, ends.short_end),
-            ])
-        });
-        let redrawn = redrawn.collect();
+        let mut find = |area: Option<LesionBox>| match area {
+            Some(area) => find(&slice, area, networks, workspace),
+            None => Ok(None),
+        };
+        let mut sizes = BOX_SIZES.map(|_| Vec::new());
+        for (size, differences) in BOX_SIZES.into_iter().zip(&mut sizes) {
+            if let Some(found) = find(drawn_box(lesion, [size; 2]))? {
+                *differences = against(&found.keypoints, lesion, row.spacing);
+            }
+        }
+        let mut redrawn = Vec::new();
+        for number in 1..=REDRAWN as u64 {
+            if let Some(Found { keypoints: ends, .. }) = find(redrawn_box(lesion, box_scale, number))? {
+                redrawn.push([
+                    row.spacing.distance_mm(ends.long_start, ends.long_end),
+                    row.spacing.distance_mm(ends.short_start, ends.short_end),
+                ]);
+            }
+        }
         Ok(Self { sizes, redrawn })
     }
 

@@ -1,11 +1,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use recist::cascade::{Networks, Workspace, measure};
+use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-use super::{Careless, Found, Row, Selection, Statistics, Table, drawn_box};
+use super::{Careless, Found, Row, Selection, Statistics, Table, drawn_box, measured};
 use crate::data::{Origin, Pack};
 
 /// What a cascade measured of the selected lesions, beside their readers and what the box alone would say: in
@@ -20,7 +20,7 @@ pub struct Report {
 /// only where there are no real ones.
 ///
 /// # Errors
-/// If a pack's lesion has no spacing.
+/// If a pack's lesion has no spacing or cannot be read, or a network cannot be run.
 pub fn evaluate<N: Networks>(
     packs: &[Pack],
     selection: Selection,
@@ -44,28 +44,31 @@ pub fn evaluate<N: Networks>(
         let spacing = lesion.spacing().map_err(|error| format!("{}: {error}", lesion.name))?;
         pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
-        let found = find(&slice, area, networks, &mut workspace);
+        let found = find(&slice, area, networks, &mut workspace)?;
         rows.push(Row::of(place, lesion, spacing, area, selection.box_scale, found));
     }
     Ok(Report { rows })
 }
 
 /// What the cascade finds in a box; none where it refuses.
+///
+/// # Errors
+/// If a network cannot be run.
 pub(super) fn find<N: Networks>(
     slice: &CtSlice<'_>,
     area: LesionBox,
     networks: &mut N,
     workspace: &mut Workspace,
-) -> Option<Found> {
-    let measured = measure(slice, area, networks, workspace, |_| {}).ok()?;
-    Some(Found { keypoints: measured.axes.keypoints(), confidence: measured.confidence() })
+) -> Result<Option<Found>, String> {
+    let measured = measured(slice, area, networks, workspace)?;
+    Ok(measured.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
 }
 
 impl Report {
     /// Measures every lesion again in [`Careless`] boxes.
     ///
     /// # Errors
-    /// If `packs` are not those of the report.
+    /// If `packs` are not those of the report, or a network cannot be run.
     pub fn try_other_boxes<N: Networks>(
         &mut self,
         packs: &[Pack],

@@ -355,6 +355,7 @@ macro_rules! from_errors {
 }
 
 from_errors!(
+    String,
     std::io::Error,
     recist::image::PngError,
     super::BatchError,

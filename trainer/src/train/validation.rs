@@ -1,9 +1,9 @@
-use recist::cascade::{Measurement, Workspace, measure};
+use recist::cascade::{Measurement, Workspace};
 
 use super::{Configuration, Lesions, Losses, RunError, Stage, StageConfiguration, Trainer, prepare};
 use crate::autodiff::Device;
-use crate::data::{Lesion, PackError, Pixels};
-use crate::evaluate::{Errors, Statistics, TrainedNetworks, drawn_box};
+use crate::data::{Lesion, Pixels};
+use crate::evaluate::{self, Errors, Statistics, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
 const STREAM: u64 = 1;
@@ -62,16 +62,16 @@ pub fn validate<D: Device<f32>>(
 /// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.
 ///
 /// # Errors
-/// If the lesion cannot be read from its pack.
+/// If the lesion cannot be read from its pack, or a network cannot be run.
 pub(super) fn measured<D: Device<f32>>(
     networks: &mut TrainedNetworks<'_, D>,
     lesion: &Lesion,
     pixels: Pixels<'_>,
     workspace: &mut Workspace,
-) -> Result<Option<Measurement>, PackError> {
+) -> Result<Option<Measurement>, RunError> {
     let Some(area) = drawn_box(lesion, [2.0, 2.5]) else { return Ok(None) };
     let mut samples = Vec::new();
     pixels.read(&mut samples)?;
-    let slice = pixels.slice(lesion, &samples).ok();
-    Ok(slice.and_then(|slice| measure(&slice, area, networks, workspace, |_| {}).ok()))
+    let Ok(slice) = pixels.slice(lesion, &samples) else { return Ok(None) };
+    Ok(evaluate::measured(&slice, area, networks, workspace)?)
 }
