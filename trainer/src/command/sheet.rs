@@ -1,9 +1,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use recist::geometry::{AffineMap, Theta};
+use recist::geometry::AffineMap;
 use recist::image::PATCH_SIZE;
-use recist_trainer::data::{Augmentation, Pack, Random, Sample, Sheet, Targets, augment, keyed};
+use recist_trainer::data::{Pack, Sheet, first_shown, keyed};
 
 use super::Run;
 
@@ -32,11 +32,13 @@ impl Run for DrawSheet {
         if pack.is_empty() {
             return Err(format!("{} holds no lesion", self.data.display()).into());
         }
+        let lesions: Vec<_> = pack.iter().collect();
         let mut sheet = Sheet::new(ROWS, 2 * COLUMNS);
         for place in 0..ROWS * COLUMNS {
             let mut random = keyed(self.seed, 0, place as u64);
-            let first = place * pack.len() / (ROWS * COLUMNS);
-            let (sample, targets, theta) = drawn(&pack, first, &mut random)?;
+            let first = place * lesions.len() / (ROWS * COLUMNS);
+            let (sample, targets, theta) = first_shown(&lesions, first, &mut random)
+                .map_err(|reason| format!("{}: {reason}", self.data.display()))?;
             let tile = [place / COLUMNS, 2 * (place % COLUMNS)];
             sheet.grey(tile, PATCH_SIZE, &sample.patch[..]);
             sheet.axes(tile, &sample.keypoints, [60, 220, 90]);
@@ -51,24 +53,4 @@ impl Run for DrawSheet {
         sheet.write(&self.out)?;
         Ok(())
     }
-}
-
-/// The lesion at `first` as training sees it or, in place of one that shows nothing so, the next that shows
-/// something.
-fn drawn(pack: &Pack, first: usize, random: &mut Random) -> Result<(Sample, Targets, Theta), Box<dyn Error>> {
-    let mut samples = Vec::new();
-    let mut reason = String::new();
-    for index in (first..pack.len()).chain(0..first) {
-        let (lesion, pixels) = pack.get(index);
-        pixels.read(&mut samples)?;
-        let sample =
-            augment(lesion, &samples, pixels.depth, &Augmentation::default(), random).and_then(|sample| {
-                Targets::of(&sample.keypoints).map(|(targets, theta)| (sample, targets, theta))
-            });
-        match sample {
-            Ok(drawn) => return Ok(drawn),
-            Err(error) => reason = error,
-        }
-    }
-    Err(format!("{}: none of {} lesions can be drawn: {reason}", pack.path().display(), pack.len()).into())
 }

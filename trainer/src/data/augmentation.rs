@@ -106,7 +106,7 @@ pub fn augment(
         patch.iter_mut().for_each(|v| *v = v.clamp(low, high));
     }
     let mut scratch = Box::new([0.0; PATCH_PIXELS]);
-    image::normalise(&mut patch, &mut scratch).map_err(|error| format!("{}: {error}", lesion.name))?;
+    image::normalise(&mut patch, &mut scratch).map_err(|error| error.to_string())?;
     change_grey_values(&mut patch, &mut scratch, augmentation, random);
     Ok(Sample { patch, reader, keypoints: keypoints.map(|p| source_to_patch.apply(p)), patch_to_source })
 }

@@ -11,6 +11,7 @@ mod phantom;
 mod problems;
 mod random;
 mod sheet;
+mod shown;
 mod targets;
 
 pub use augmentation::{Augmentation, Sample, augment};
@@ -23,4 +24,5 @@ pub use phantom::{Backgrounds, Phantom, phantom};
 pub use problems::{Problem, Problems, TooManyProblems};
 pub use random::{Random, keyed};
 pub use sheet::{Colour, Sheet};
+pub use shown::first_shown;
 pub use targets::{HEATMAP_SIGMA, MaskTarget, Targets, ellipse_mask, gaussian_heatmaps, outline_mask};

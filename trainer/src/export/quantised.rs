@@ -4,7 +4,7 @@ use recist::geometry::AffineGrid;
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{ModelError, TrainedModel};
-use crate::data::{Augmentation, Pack, Split, Targets, augment, keyed};
+use crate::data::{Pack, Split, first_shown, keyed};
 use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, equalise, lower};
 
 /// Patches to measure ranges on, or to compare networks on: what each of the networks sees.
@@ -34,25 +34,18 @@ impl CalibrationPatches {
     pub fn draw(packs: &[Pack], split: Split, count: usize) -> Result<Self, String> {
         let lesions: Vec<_> =
             packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == split).collect();
-        let (mut patches, mut canonical, mut samples) = (Vec::new(), Vec::new(), Vec::new());
+        if lesions.is_empty() {
+            return Err(format!("the packs ({}) hold no lesion of the split {split}", packs.len()));
+        }
+        let (mut patches, mut canonical) = (Vec::new(), Vec::new());
         for index in 0..count {
             let mut random = keyed(0, u64::MAX, index as u64);
-            let first = index * lesions.len() / count;
-            let mut shown = Err(format!("the packs ({}) hold no lesion of the split {split}", packs.len()));
-            for (lesion, pixels) in lesions[first..].iter().chain(&lesions[..first]) {
-                pixels.read(&mut samples).map_err(|error| error.to_string())?;
-                shown = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random)
-                    .and_then(|sample| Ok((Targets::of(&sample.keypoints)?.1, sample.patch)));
-                if shown.is_ok() {
-                    break;
-                }
-            }
-            let (theta, patch) = shown?;
+            let (sample, _, theta) = first_shown(&lesions, index * lesions.len() / count, &mut random)?;
             let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
-            patches.extend_from_slice(&patch[..]);
+            patches.extend_from_slice(&sample.patch[..]);
             canonical.resize(canonical.len() + PATCH_PIXELS, 0.0);
             let first = canonical.len() - PATCH_PIXELS;
-            image::sample(&patch[..], PATCH_SIZE, &grid, &mut canonical[first..]);
+            image::sample(&sample.patch[..], PATCH_SIZE, &grid, &mut canonical[first..]);
         }
         Ok(Self { patches, canonical })
     }

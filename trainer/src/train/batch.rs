@@ -100,11 +100,7 @@ impl Batch {
         random: &mut Random,
     ) -> Result<(), BatchError> {
         let (lesion, pixels) = lesions.draw(random);
-        let no_sample = |reason: String| {
-            // Some reasons begin with the lesion's name, some do not.
-            let reason = reason.trim_start_matches(&format!("{}: ", lesion.name)).to_owned();
-            BatchError::NoSample { lesion: lesion.name.clone(), reason }
-        };
+        let no_sample = |reason| BatchError::NoSample { lesion: lesion.name.clone(), reason };
         pixels.read(samples).map_err(BatchError::Pack)?;
         let sample =
             augment(lesion, samples, pixels.depth, &configuration.augmentation, random).map_err(no_sample)?;

@@ -1,0 +1,28 @@
+use recist::geometry::Theta;
+
+use super::{Augmentation, Lesion, Pixels, Random, Sample, Targets, augment};
+
+/// A lesion as training sees it, and what is to be found: `lesions[first]` or, in place of one that shows nothing so,
+/// the next that shows something, those before it last.
+///
+/// # Errors
+/// If a lesion cannot be read from its pack, or none shows anything.
+pub fn first_shown(
+    lesions: &[(&Lesion, Pixels<'_>)],
+    first: usize,
+    random: &mut Random,
+) -> Result<(Sample, Targets, Theta), String> {
+    let (mut samples, mut last) = (Vec::new(), String::new());
+    for (lesion, pixels) in lesions[first..].iter().chain(&lesions[..first]) {
+        pixels.read(&mut samples).map_err(|error| error.to_string())?;
+        let shown =
+            augment(lesion, &samples, pixels.depth, &Augmentation::default(), random).and_then(|sample| {
+                Targets::of(&sample.keypoints).map(|(targets, theta)| (sample, targets, theta))
+            });
+        match shown {
+            Ok(shown) => return Ok(shown),
+            Err(reason) => last = format!("{}: {reason}", lesion.name),
+        }
+    }
+    Err(format!("none of {} lesions can be drawn: {last}", lesions.len()))
+}
