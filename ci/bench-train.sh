@@ -3,7 +3,7 @@
 # Needs Rust, Python 3 and a package index; run it on a machine that does nothing else (about four minutes).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release -p recist-trainer --bin recist-train "$@"
+cargo build --release -p recist-trainer --bin recist-train
 python3 -m venv target/torch-venv
 target/torch-venv/bin/pip install --quiet torch numpy
 target/torch-venv/bin/python tests/pytorch/speed.py target/release/recist-train "$@"

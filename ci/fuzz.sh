@@ -8,7 +8,9 @@ command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 # Sanitizers are not stable yet.
 export RUSTC_BOOTSTRAP=1
 cargo run --quiet --release --manifest-path fuzz/Cargo.toml --example seeds -- fuzz/corpus
-for target in $(cargo fuzz list); do
+targets=$(cargo fuzz list)
+[ -n "$targets" ]
+for target in $targets; do
     printf '\n== %s, %s s\n' "$target" "$seconds"
     cargo fuzz run "$target" -- -max_total_time="$seconds" -max_len=262144 -timeout=60 -print_final_stats=1
 done

@@ -22,9 +22,11 @@ sed "s|path+file://$PWD/$alone/|path+file:///|g" "$alone/runtime/recist.cdx.json
 listed() { sed -n 's|^ *"purl": "pkg:cargo/\([^?"]*\)",\?$|\1|p' "$file" | sort -u; }
 built() { cargo tree -p recist-runtime --no-default-features --edges normal,no-proc-macro --target "$target" --prefix none |
     sed -n 's|^\([^ ]*\) v\([^ ]*\).*|\1@\2|p' | grep -v '^recist-runtime@' | sort -u; }
-missing=$(comm -13 <(listed) <(built))
+listed >"$alone/listed"
+built >"$alone/built"
+missing=$(comm -13 "$alone/listed" "$alone/built")
 [ -z "$missing" ] || {
     echo "not listed in $file: $missing" >&2
     exit 1
 }
-echo "$file: $(listed | wc -l) components, $(built | wc -l) of them linked"
+echo "$file: $(wc -l <"$alone/listed") components, $(wc -l <"$alone/built") of them linked"

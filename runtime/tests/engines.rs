@@ -1,5 +1,6 @@
 //! `recist measure --engine`: the same lesion on every engine.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -44,8 +45,9 @@ fn the_cascade_in_tract_gives_the_bits_of_the_engine_and_in_float32_nearly_the_s
 #[test]
 fn what_is_missing_for_an_engine_is_named() {
     for (arguments, status, message) in [
-        (&["--engine", "float32"][..], 1, "the engine float32 needs --onnx FOLDER"),
+        (&["--engine", "float32"][..], 2, "the engine float32 needs --onnx FOLDER"),
         (&["--engine", "float32", "--onnx", "nowhere"][..], 1, "nowhere/localization.onnx: No such file"),
+        (&["--onnx", "nowhere"][..], 2, "--onnx nowhere is for the engine float32 only"),
         (&["--engine", "gpu"][..], 2, "no engine is called \"gpu\": int8, int8-tract, float32"),
     ] {
         let output = measure(arguments);
@@ -53,4 +55,30 @@ fn what_is_missing_for_an_engine_is_named() {
         assert!(got.starts_with("recist: ") && got.contains(message), "{got}");
         assert_eq!(output.status.code(), Some(status));
     }
+}
+
+/// An edit of a file of the same length: another digit.
+fn with_version(onnx: &[u8], version: &[u8]) -> Vec<u8> {
+    let key = b"version\x12\x01";
+    let at = onnx.windows(key.len()).rposition(|window| window == key).unwrap() + key.len();
+    [&onnx[..at], version, &onnx[at + 1..]].concat()
+}
+
+#[test]
+fn onnx_files_of_another_version_than_the_bundle_that_the_report_names_are_refused() {
+    let folder = std::env::temp_dir().join(format!("recist-engines-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let run = || measure(&["--engine", "float32", "--onnx", folder.to_str().unwrap()]);
+    for name in ["localization.onnx", "hourglass.onnx"] {
+        fs::copy(Path::new(ROOT).join("models").join(name), folder.join(name)).unwrap();
+    }
+    assert!(run().status.success(), "the control");
+
+    let path = folder.join("hourglass.onnx");
+    fs::write(&path, with_version(&fs::read(&path).unwrap(), b"0")).unwrap();
+    let output = run();
+    let got = String::from_utf8_lossy(&output.stderr);
+    assert!(got.contains("hourglass.onnx: its version is \"0\", the model's is \""), "{got}");
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]));
+    fs::remove_dir_all(folder).unwrap();
 }

@@ -1,10 +1,13 @@
 //! The program `recist` as a user runs it: messages, exit statuses, files that are left.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use recist::bundle::{AlignedBytes, Bundle};
+use recist::cascade::Plans;
+use recist::ffi::RecistModel;
 use recist::image::{write_grey16, write_rgb};
 
 /// A folder with images of every kind; removed when dropped.
@@ -150,6 +153,7 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         (&["measure", "slice.png"][..], 2),
         (&["batch", "cases.csv"][..], 2),
         (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "0"][..], 2),
+        (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "257"][..], 2),
         (&["launch"][..], 2),
         (&["--help"][..], 0),
         (&["measure", "--help"][..], 0),
@@ -189,7 +193,7 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
 
     let output = batch("cases.csv");
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(message(&output), "recist: cases.csv: the results would overwrite the cases\n");
+    assert_eq!(message(&output), "recist: cases.csv: would overwrite cases.csv\n");
     assert_eq!(fs::read(folder.0.join("cases.csv")).unwrap(), rows);
 
     let output = batch("out.csv");
@@ -201,4 +205,88 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
     assert_eq!(lines[1], "phantom.png,,,,,,,,,,,,,,number of fields is 9 in place of 7");
     assert_eq!(lines[2], "l\u{fffd}sion.png,,,,,,,,,,,,,,\"image is not UTF-8: \"\"l\u{fffd}sion.png\"\"\"");
     assert_eq!(lines[3], lines[0]);
+}
+
+/// A folder with a slice that the built-in model measures.
+fn folder_with_lesion(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sample/phantom.png");
+    fs::copy(sample, folder.0.join("lesion.png")).unwrap();
+    fs::write(folder.0.join("cases.csv"), "image,x0,y0,x1,y1\nlesion.png,95,82,167,154\n").unwrap();
+    folder
+}
+
+#[test]
+fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
+    let folder = folder_with_lesion("outputs");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/edge.recist");
+    fs::copy(model, folder.0.join("edge.recist")).unwrap();
+    symlink("lesion.png", folder.0.join("link.png")).unwrap();
+    let measure = |out| {
+        vec!["measure", "lesion.png", "--box", "95,82,167,154", "--model", "edge.recist", "--overlay", out]
+    };
+    let batch = |out| vec!["batch", "cases.csv", "--model", "edge.recist", "--out", out];
+    let contents =
+        || ["lesion.png", "edge.recist", "cases.csv"].map(|name| fs::read(folder.0.join(name)).unwrap());
+    let (before, files) = (contents(), folder.files());
+    for (arguments, want) in [
+        (measure("lesion.png"), "lesion.png: would overwrite lesion.png"),
+        (measure("folder/../lesion.png"), "folder/../lesion.png: would overwrite lesion.png"),
+        (measure("link.png"), "link.png: would overwrite lesion.png"),
+        (measure("edge.recist"), "edge.recist: would overwrite edge.recist"),
+        (measure("folder"), "folder: is not a regular file: nothing is written there"),
+        (measure("/dev/null"), "/dev/null: is not a regular file: nothing is written there"),
+        (batch("cases.csv"), "cases.csv: would overwrite cases.csv"),
+        (batch("lesion.png"), "lesion.png: would overwrite lesion.png"),
+        (batch("edge.recist"), "edge.recist: would overwrite edge.recist"),
+        (batch("folder"), "folder: is not a regular file: nothing is written there"),
+    ] {
+        let output = folder.run(&arguments);
+        assert_eq!(message(&output), format!("recist: {want}\n"));
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]), "{want}");
+        assert!(contents() == before && folder.files() == files, "{want}");
+    }
+}
+
+#[test]
+fn a_link_is_followed_to_the_file_that_is_replaced() {
+    let folder = folder_with_lesion("link");
+    fs::write(folder.0.join("folder/results.csv"), "old").unwrap();
+    symlink("folder/results.csv", folder.0.join("link.csv")).unwrap();
+    let output = folder.run(&["batch", "cases.csv", "--out", "link.csv"]);
+    assert!(output.status.success(), "{}", message(&output));
+    assert!(folder.0.join("link.csv").is_symlink());
+    let results = fs::read_to_string(folder.0.join("folder/results.csv")).unwrap();
+    assert!(results.ends_with(",ok\n"), "{results}");
+}
+
+#[test]
+fn the_exit_status_is_right_even_where_the_error_cannot_be_written() {
+    for (arguments, status) in [(&["info", "missing.recist"][..], 1), (&["--wrong"][..], 2)] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recist"));
+        let got = command.args(arguments).stderr(full).status().unwrap();
+        assert_eq!(got.code(), Some(status), "{arguments:?}");
+    }
+}
+
+#[test]
+fn more_jobs_than_cases_are_not_started() {
+    let folder = folder_with_lesion("jobs");
+    let program = env!("CARGO_BIN_EXE_recist");
+    // The stacks of 256 threads would take 512 MiB.
+    let limited = format!("ulimit -v 300000; exec {program} batch cases.csv --out out.csv --jobs 256");
+    let output = Command::new("sh").args(["-c", &limited]).current_dir(&folder.0).output().unwrap();
+    assert!(output.status.success(), "{}", message(&output));
+}
+
+#[test]
+fn info_states_the_memory_of_the_c_library() {
+    let output = Command::new(env!("CARGO_BIN_EXE_recist")).arg("info").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/edge.recist");
+    let model = AlignedBytes::read(&model).unwrap();
+    let plans = Plans::open(&Bundle::open(model.as_slice()).unwrap()).unwrap();
+    let want = format!("\nc_library_bytes: {}\n", RecistModel::bytes(&plans));
+    assert!(text.contains(&want), "{text}\n{want}");
 }

@@ -43,8 +43,9 @@ pub(super) struct Measured {
 }
 
 impl RecistModel {
-    /// The block's size for these plans.
-    pub(super) fn bytes(plans: &Plans<'_>) -> usize {
+    /// The size of the caller's block for these plans, as `recist_memory_required` tells it.
+    #[must_use]
+    pub fn bytes(plans: &Plans<'_>) -> usize {
         size_of::<Self>() + plans.workspace_bytes()
     }
 

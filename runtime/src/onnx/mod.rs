@@ -9,6 +9,7 @@ mod decoding_operator;
 mod error;
 mod integers;
 mod lower;
+mod metadata;
 mod plan_operator;
 mod sampler_operator;
 mod tract_cascade;
@@ -17,6 +18,7 @@ mod tract_networks;
 
 pub use error::OnnxError;
 pub use lower::lower;
+pub use metadata::metadata;
 pub use tract_cascade::TractCascade;
 pub use tract_models::TractModels;
 pub use tract_networks::TractNetworks;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::Report;
+use super::{Report, rounded};
 use crate::geometry::{Axis, Point};
 
 impl Report<'_> {
@@ -15,7 +15,7 @@ impl Report<'_> {
             "box": self.area.corners(),
             "long_axis": self.axis(measured.axes.long()),
             "short_axis": self.axis(measured.axes.short()),
-            "angle_deg": rounded(self.angle_deg()),
+            "angle_deg": self.angle_deg(),
             "confidence": rounded(measured.confidence().into()),
             "mask_area_mm2": measured.mask_area_mm2().map(rounded),
             "warnings": warnings,
@@ -38,9 +38,4 @@ impl Report<'_> {
             "mm": self.length_mm(axis).map(rounded),
         })
     }
-}
-
-fn rounded(value: f64) -> f64 {
-    // Adding zero turns -0 into 0.
-    (value * 1000.0).round() / 1000.0 + 0.0
 }

@@ -50,12 +50,43 @@ impl Report<'_> {
     }
 
     /// The direction of the long axis in millimetre space, in degrees from the x axis towards the y axis
-    /// (clockwise on the screen), in (-90, 90].
+    /// (clockwise on the screen), in (-90, 90], with three decimals.
     fn angle_deg(&self) -> f64 {
         let axis = self.measurement.axes.long();
         let pixels = axis.end() - axis.start();
         let mm = self.measurement.spacing.map_or(pixels, |s| s.to_mm(pixels));
-        let degrees = libm::atan2(mm.y, mm.x).to_degrees();
-        if degrees <= -90.0 { degrees + 180.0 } else { degrees }
+        direction_deg(mm.x, mm.y)
+    }
+}
+
+/// The direction of a vector or of its opposite, in degrees with three decimals, in (-90, 90].
+fn direction_deg(x: f64, y: f64) -> f64 {
+    let degrees = rounded(libm::atan2(y, x).to_degrees());
+    if degrees <= -90.0 { degrees + 180.0 } else { degrees }
+}
+
+/// With three decimals.
+fn rounded(value: f64) -> f64 {
+    // Adding zero turns -0 into 0.
+    (value * 1000.0).round() / 1000.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_is_never_minus_90_degrees_not_even_rounded() {
+        for (x, y, want) in [
+            (1.0, 1.0, 45.0),
+            (1.0, -1.0, -45.0),
+            (0.0, 20.0, 90.0),
+            (0.0, -20.0, 90.0),
+            (1e-5, -20.0, 90.0),
+            (1e-3, -20.0, -89.997),
+            (20.0, -1e-5, 0.0),
+        ] {
+            assert_eq!(direction_deg(x, y), want, "{x}, {y}");
+        }
     }
 }

@@ -1,11 +1,10 @@
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use argh::FromArgs;
 use recist::geometry::{LesionBox, PixelSpacing};
 
-use crate::engine::Engine;
+use crate::engine::EngineName;
 
 /// Measure lesions on CT slices: long and short axis (RECIST) from a rough box. Not a medical device.
 #[derive(FromArgs)]
@@ -49,10 +48,10 @@ pub(crate) struct Measure {
 
     /// what runs the networks: int8 (the default), int8-tract, float32; the latter two need a program built
     /// with the feature onnx
-    #[argh(option, default = "Engine::default()")]
-    pub(crate) engine: Engine,
+    #[argh(option, default = "EngineName::default()")]
+    pub(crate) engine: EngineName,
 
-    /// folder of localization.onnx and hourglass.onnx for the engine float32
+    /// folder of the model's localization.onnx and hourglass.onnx, for the engine float32 only
     #[argh(option)]
     pub(crate) onnx: Option<PathBuf>,
 
@@ -81,9 +80,9 @@ pub(crate) struct Batch {
     #[argh(option)]
     pub(crate) model: Option<PathBuf>,
 
-    /// cases measured at the same time; 1 if absent
-    #[argh(option, default = "NonZero::<usize>::MIN")]
-    pub(crate) jobs: NonZero<usize>,
+    /// cases measured at the same time, 1 to 256; 1 if absent
+    #[argh(option, default = "1", from_str_fn(jobs))]
+    pub(crate) jobs: usize,
 }
 
 /// Describe a model: what it is, what it was trained on, what it needs.
@@ -116,6 +115,11 @@ fn lesion_box(text: &str) -> Result<LesionBox, String> {
 fn pixel_spacing(text: &str) -> Result<PixelSpacing, String> {
     let [row_mm, column_mm] = numbers(text)?;
     PixelSpacing::new(row_mm, column_mm).map_err(|e| e.to_string())
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|jobs| (1..=256).contains(jobs));
+    number.ok_or(format!("\"{text}\" is not a number from 1 to 256"))
 }
 
 fn numbers<const N: usize>(text: &str) -> Result<[f64; N], String> {

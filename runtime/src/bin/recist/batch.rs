@@ -17,6 +17,7 @@ use recist::cascade::{Measurement, Networks, Workspace};
 use crate::arguments::Batch;
 use crate::error::Error;
 use crate::model::Model;
+use crate::output::destination;
 use partial::Partial;
 
 const RESULTS: &str = "image,long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,\
@@ -27,34 +28,35 @@ const NUMBERS: usize = 13;
 
 pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
-    let networks = (0..arguments.jobs.get()).map(|_| model.networks()).collect();
-    measure_all(&arguments.cases, &arguments.out, model.name().sha256, networks)
+    let inputs = [Some(&arguments.cases), arguments.model.as_ref()].into_iter().flatten();
+    let out = destination(&arguments.out, inputs)?;
+    measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, || model.networks())
 }
 
-/// Measures the cases with one thread for each of `networks`, which all are the model of that digest.
+/// Measures the cases in up to `jobs` threads, each with networks of its own; all are the model of that digest.
 fn measure_all<N: Networks + Send>(
     cases_path: &Path,
     out: &Path,
     model: [u8; 32],
-    networks: Vec<N>,
+    jobs: usize,
+    networks: impl Fn() -> N,
 ) -> Result<(), Error> {
     let bytes = fs::read(cases_path).map_err(|e| Error::file(cases_path, e))?;
     let cases = cases::read(&bytes).map_err(|e| Error::file(cases_path, e))?;
-    if is_same_file(cases_path, out) {
-        return Err(Error::Usage(format!("{}: the results would overwrite the cases", out.display())));
-    }
     let folder = cases_path.parent().unwrap_or(Path::new(""));
     let images = cases.iter().map(|case| folder.join(&case.image));
+    destination(out, images.clone())?;
     let mut partial = Partial::open(Partial::path(out, &bytes, model, images), RESULTS)?;
     let (done, mut not_measured) = (partial.rows, partial.not_measured);
 
     let next = AtomicUsize::new(done);
     thread::scope(|scope| {
         // Few rows may wait for an earlier one: the memory does not grow with the cases.
-        let (sender, receiver) = mpsc::sync_channel(networks.len());
-        for mut networks in networks {
-            let (sender, next, cases) = (sender.clone(), &next, &cases);
-            scope.spawn(move || {
+        let jobs = jobs.min(cases.len());
+        let (sender, receiver) = mpsc::sync_channel(jobs);
+        for job in 1..=jobs {
+            let (sender, next, cases, mut networks) = (sender.clone(), &next, &cases, networks());
+            let run = move || {
                 let mut workspace = Box::new(Workspace::new());
                 while let at = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(case) = cases.get(at)
@@ -64,7 +66,9 @@ fn measure_all<N: Networks + Send>(
                         break;
                     }
                 }
-            });
+            };
+            let started = thread::Builder::new().spawn_scoped(scope, run);
+            started.map_err(|error| Error::Failed(format!("job {job} of {jobs}: {error}")))?;
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
@@ -85,12 +89,6 @@ fn measure_all<N: Networks + Send>(
     }
     let (all, out) = (cases.len(), out.display());
     Err(Error::Failed(format!("{not_measured} of {all} cases could not be measured: see {out}")))
-}
-
-/// Whether both paths lead to one file that exists.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let canonical = [one, other].map(fs::canonicalize);
-    matches!(canonical, [Ok(one), Ok(other)] if one == other)
 }
 
 /// The line of the results for one case, with its line break.
@@ -179,8 +177,9 @@ mod tests {
         }
 
         fn run_to(&self, out: &str, jobs: usize, asked: &AtomicUsize) -> Result<(), Error> {
-            let networks = (0..jobs).map(|_| SameLesion(asked)).collect();
-            measure_all(&self.0.join("cases.csv"), &self.0.join(out), [7; 32], networks)
+            let cases = self.0.join("cases.csv");
+            let out = destination(&self.0.join(out), [&cases])?;
+            measure_all(&cases, &out, [7; 32], jobs, || SameLesion(asked))
         }
 
         /// Where a run that is called now would leave its rows.
@@ -352,7 +351,8 @@ mod tests {
         for out in ["cases.csv", "./cases.csv", "sub/../cases.csv"] {
             let asked = AtomicUsize::new(0);
             let error = folder.run_to(out, 1, &asked).unwrap_err();
-            let want = format!("{}: the results would overwrite the cases", folder.0.join(out).display());
+            let [shown, cases] = [out, "cases.csv"].map(|name| folder.0.join(name));
+            let want = format!("{}: would overwrite {}", shown.display(), cases.display());
             assert!(matches!(&error, Error::Usage(message) if *message == want), "{error}");
             assert_eq!(asked.into_inner(), 0);
             assert_eq!(fs::read_to_string(folder.0.join("cases.csv")).unwrap(), twenty());

@@ -5,21 +5,31 @@ use recist::cascade::{Measurement, Workspace, measure};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
+use crate::error::Error;
 use crate::model::Model;
 
-/// What runs the networks.
+/// How the arguments call an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Engine {
-    /// The integer engine.
+pub(crate) enum EngineName {
     #[default]
     Int8,
-    /// The integer engine's plans as operators of tract's.
     Int8Tract,
-    /// tract, on ONNX files.
     Float32,
 }
 
-impl FromStr for Engine {
+/// What runs the networks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Engine<'a> {
+    /// The integer engine.
+    Int8,
+    /// The integer engine's plans as operators of tract's.
+    Int8Tract,
+    /// tract, on the model's ONNX files in that folder.
+    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only tract reads them"))]
+    Float32(&'a Path),
+}
+
+impl FromStr for EngineName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -32,13 +42,27 @@ impl FromStr for Engine {
     }
 }
 
-impl Engine {
-    /// Measures with the model on this engine, and gives the engine's name for the report. `onnx` is the folder
-    /// of the float32 networks.
+impl EngineName {
+    /// The engine, with the folder of the float32 networks for the one that needs it.
+    pub(crate) fn with(self, onnx: Option<&Path>) -> Result<Engine<'_>, Error> {
+        match (self, onnx) {
+            (Self::Int8, None) => Ok(Engine::Int8),
+            (Self::Int8Tract, None) => Ok(Engine::Int8Tract),
+            (Self::Float32, Some(folder)) => Ok(Engine::Float32(folder)),
+            (Self::Float32, None) => Err(Error::Usage("the engine float32 needs --onnx FOLDER".to_owned())),
+            (_, Some(folder)) => {
+                let folder = folder.display();
+                Err(Error::Usage(format!("--onnx {folder} is for the engine float32 only")))
+            }
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Measures with the model on this engine, and gives the engine's name for the report.
     pub(crate) fn measure(
         self,
         model: &Model,
-        onnx: Option<&Path>,
         slice: &CtSlice<'_>,
         area: LesionBox,
         workspace: &mut Workspace,
@@ -49,14 +73,13 @@ impl Engine {
                 (measured.map_err(|error| error.to_string()), model.engine())
             }
             #[cfg(feature = "onnx")]
-            Self::Int8Tract | Self::Float32 => {
-                let (mut cascade, name) = self.on_tract(model, onnx)?;
+            Self::Int8Tract | Self::Float32(_) => {
+                let (mut cascade, name) = self.on_tract(model)?;
                 let measured = measure(slice, area, &mut cascade, workspace, |_| ());
                 (measured.map_err(|error| error.to_string()), name)
             }
             #[cfg(not(feature = "onnx"))]
-            Self::Int8Tract | Self::Float32 => {
-                let _ = onnx;
+            Self::Int8Tract | Self::Float32(_) => {
                 return Err("this program was built without tract: build it with --features onnx".to_owned());
             }
         };
@@ -65,26 +88,34 @@ impl Engine {
 
     /// The cascade as one model of tract's, and the engine's name.
     #[cfg(feature = "onnx")]
-    fn on_tract(
-        self,
-        model: &Model,
-        onnx: Option<&Path>,
-    ) -> Result<(recist::onnx::TractCascade, String), String> {
+    fn on_tract(self, model: &Model) -> Result<(recist::onnx::TractCascade, String), String> {
         use recist::onnx::TractModels;
-        let (models, name) = if self == Self::Int8Tract {
+        let (models, name) = if let Self::Float32(folder) = self {
+            let [localization, hourglass] =
+                ["localization.onnx", "hourglass.onnx"].map(|name| read_onnx(model, &folder.join(name)));
+            (TractModels::float32(&localization?, &hourglass?), "float32 tract".to_owned())
+        } else {
             let bundle = model.bundle();
             let models = TractModels::plans(bundle.localization(), bundle.hourglass(), model.kernel());
             (models, format!("{} in tract", model.engine()))
-        } else {
-            let folder = onnx.ok_or("the engine float32 needs --onnx FOLDER")?;
-            let read = |name: &str| {
-                let path = folder.join(name);
-                std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
-            };
-            let models = TractModels::float32(&read("localization.onnx")?, &read("hourglass.onnx")?);
-            (models, "float32 tract".to_owned())
         };
         let cascade = models.and_then(TractModels::cascade).map_err(|error| error.to_string())?;
         Ok((cascade, name))
     }
+}
+
+/// A network's file, if it was exported together with the bundle: the report names the bundle's model.
+#[cfg(feature = "onnx")]
+fn read_onnx(model: &Model, path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
+    let entries = recist::onnx::metadata(&bytes).map_err(|e| failed(&e))?;
+    let manifest = model.bundle().manifest();
+    for (key, expected) in [("name", manifest.name()), ("version", manifest.version())] {
+        let found = entries.iter().find(|entry| entry.0 == key).map_or("", |entry| &entry.1);
+        if found != expected {
+            return Err(failed(&format!("its {key} is \"{found}\", the model's is \"{expected}\"")));
+        }
+    }
+    Ok(bytes)
 }

@@ -1,4 +1,5 @@
 use recist::cascade::Workspace;
+use recist::ffi::RecistModel;
 
 use crate::arguments::Info;
 use crate::error::Error;
@@ -12,9 +13,10 @@ pub(crate) fn run(arguments: &Info) -> Result<(), Error> {
         bundle.manifest().entries().map(|(key, value)| format!("{key}: {value}\n")).collect();
     let workspace_bytes = model.plans().workspace_bytes() + size_of::<Workspace>();
     text += &format!(
-        "sha256: {}\nbundle_bytes: {}\nworkspace_bytes: {workspace_bytes}\nengine: {}",
+        "sha256: {}\nbundle_bytes: {}\nworkspace_bytes: {workspace_bytes}\nc_library_bytes: {}\nengine: {}",
         model.name().sha256_hex(),
         model.bytes(),
+        RecistModel::bytes(&model.plans()),
         model.engine()
     );
     say(text)

@@ -8,6 +8,7 @@ mod error;
 mod info;
 mod measure;
 mod model;
+mod output;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -54,6 +55,7 @@ fn say(text: impl fmt::Display) -> Result<(), Error> {
 }
 
 fn fail(error: &Error) -> ExitCode {
-    eprintln!("recist: {error}");
+    // The exit status says it even where nobody reads the words.
+    let _ = writeln!(io::stderr(), "recist: {error}");
     ExitCode::from(error.exit_status())
 }

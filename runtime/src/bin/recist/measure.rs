@@ -5,10 +5,14 @@ use recist::report::{Overlay, Report};
 use crate::arguments::Measure;
 use crate::error::Error;
 use crate::model::Model;
+use crate::output::destination;
 use crate::say;
 
 pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let Measure { image, area, spacing, frame, .. } = arguments;
+    let inputs = [Some(image), arguments.model.as_ref()].into_iter().flatten();
+    let engine = arguments.engine.with(arguments.onnx.as_deref())?;
+    let overlay_path = arguments.overlay.as_ref().map(|path| destination(path, inputs)).transpose()?;
     let failed = |error: &dyn std::fmt::Display| Error::file(image, error);
     let file = CtFile::read(image, *frame).map_err(|e| failed(&e))?;
     let slice = file.slice();
@@ -16,15 +20,12 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     crop_square(&slice, *area).map_err(|e| failed(&e))?;
     let model = Model::open(arguments.model.as_deref())?;
     let mut workspace = Box::new(Workspace::new());
-    let onnx = arguments.onnx.as_deref();
-    let (measurement, engine) = arguments
-        .engine
-        .measure(&model, onnx, &slice, *area, &mut workspace)
-        .map_err(|error| failed(&error))?;
+    let (measurement, engine) =
+        engine.measure(&model, &slice, *area, &mut workspace).map_err(|error| failed(&error))?;
     let name = image.to_string_lossy();
     let report =
         Report { image: &name, area: *area, measurement: &measurement, model: model.name(), engine: &engine };
-    if let Some(path) = &arguments.overlay {
+    if let Some(path) = &overlay_path {
         let overlay = Overlay::draw(&report, &slice, &workspace.mask);
         overlay.write(path).map_err(|e| Error::file(path, e))?;
     }

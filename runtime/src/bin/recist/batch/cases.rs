@@ -19,7 +19,12 @@ pub(super) fn read(csv: &[u8]) -> Result<Vec<Case>, String> {
     // Rows of any length and any bytes are read: each is judged by itself.
     let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(csv);
     let columns = Columns::of(reader.byte_headers().map_err(|e| e.to_string())?)?;
-    reader.byte_records().map(|record| Ok(Case::new(&columns, &record.map_err(|e| e.to_string())?))).collect()
+    let rows = reader.byte_records().map(|record| {
+        let record = record.map_err(|e| e.to_string())?;
+        columns.check_quotes(&record)?;
+        Ok(Case::new(&columns, &record))
+    });
+    rows.collect()
 }
 
 /// Where the header has what a case is made of; other columns are ignored.
@@ -32,14 +37,34 @@ struct Columns {
 
 impl Columns {
     fn of(header: &ByteRecord) -> Result<Self, String> {
-        let column = |name: &str| header.iter().position(|h| h == name.as_bytes());
-        let required = |name: &str| column(name).ok_or(format!("column {name} is missing"));
+        let column = |name: &str| {
+            let mut columns = (0..header.len()).filter(|at| &header[*at] == name.as_bytes());
+            match [columns.next(), columns.next()] {
+                [_, Some(_)] => Err(format!("column {name} is there more than once")),
+                [column, None] => Ok(column),
+            }
+        };
+        let required = |name: &str| column(name)?.ok_or(format!("column {name} is missing"));
         Ok(Self {
             all: header.len(),
             image: required("image")?,
             edges: [required("x0")?, required("y0")?, required("x1")?, required("y1")?],
-            spacing: [column("row_spacing_mm"), column("column_spacing_mm")],
+            spacing: [column("row_spacing_mm")?, column("column_spacing_mm")?],
         })
+    }
+
+    /// Refuses a row over more than one line whose quotation marks are not in order: it has swallowed cases.
+    fn check_quotes(&self, record: &ByteRecord) -> Result<(), String> {
+        let is_broken = |field: &[u8]| field.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+        let needed = [self.image].into_iter().chain(self.edges).chain(self.spacing.into_iter().flatten());
+        let is_wrong = record.len() != self.all || needed.into_iter().any(|at| is_broken(&record[at]));
+        if is_wrong && record.iter().any(is_broken) {
+            let line = record.position().map_or(0, csv::Position::line);
+            return Err(format!(
+                "line {line}: a field that begins with a quotation mark does not end on its line"
+            ));
+        }
+        Ok(())
     }
 
     fn parse(&self, record: &ByteRecord) -> Result<(LesionBox, Option<PixelSpacing>), String> {
@@ -144,5 +169,36 @@ mod tests {
             area,
         ];
         assert_eq!(parsed("image,x0,y0,x1,y1,note", rows), want);
+    }
+
+    #[test]
+    fn a_quotation_mark_that_swallows_the_cases_below_it_is_no_one_rows_fault() {
+        let header = "image,x0,y0,x1,y1,note\n";
+        let refused = |line| {
+            Err(format!("line {line}: a field that begins with a quotation mark does not end on its line"))
+        };
+        for (rows, want) in [
+            ("\"a.png,1,2,30,40,\nb.png,1,2,30,40,\n", refused(2)),
+            ("a.png,1,2,30,40,\n\"b.png,1,2,30,40,\r\nc.png,1,2,30,40,\r\n", refused(3)),
+            ("a.png,1,2,30,\"40,\nb.png,1,2,30,40\",\n", refused(2)),
+            ("a.png,1,2,30,40,\"one\nand two\"\nb.png,1,2,30,40,\n", Ok(2)),
+            ("\"a.png\",\"1\",2,30,40,\nb.png,1,2,30\n", Ok(2)),
+        ] {
+            let got = read([header, rows].concat().as_bytes()).map(|cases| cases.len());
+            assert_eq!(got, want, "{rows}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_there_twice_is_refused_where_it_is_read() {
+        let refused = |name: &str| Err(format!("column {name} is there more than once"));
+        for (header, want) in [
+            ("image,x0,y0,x1,y1,x0", refused("x0")),
+            ("image,image,x0,y0,x1,y1", refused("image")),
+            ("image,x0,y0,x1,y1,row_spacing_mm,row_spacing_mm", refused("row_spacing_mm")),
+            ("image,x0,y0,x1,y1,note,note", Ok(0)),
+        ] {
+            assert_eq!(read(header.as_bytes()).map(|cases| cases.len()), want, "{header}");
+        }
     }
 }
