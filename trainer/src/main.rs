@@ -2,6 +2,7 @@
 
 mod command;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use command::{Command, Run};
@@ -14,12 +15,24 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments: Arguments = argh::from_env();
-    match arguments.command.run() {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("recist-train: {error}");
+            command::tell(format_args!("recist-train: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.into_string().map_err(|a| format!("argument {} is not UTF-8", a.display())))
+        .collect::<Result<_, _>>()?;
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match <Arguments as argh::FromArgs>::from_args(&["recist-train"], &arguments) {
+        Ok(Arguments { command }) => command.run(),
+        Err(argh::EarlyExit { output, status: Ok(()) }) => command::say(&format!("{}\n", output.trim_end())),
+        Err(argh::EarlyExit { output, status: Err(()) }) => Err(output.trim_end().into()),
     }
 }

@@ -6,8 +6,11 @@ use std::path::Path;
 /// they are on the disk.
 ///
 /// # Errors
-/// If the file cannot be written or renamed; nothing is left beside it then.
+/// If what is there is not a regular file, or the file cannot be written or renamed; nothing is left beside it then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("is not a regular file: nothing is written there"));
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let written = File::create(&partial)

@@ -131,6 +131,44 @@ fn weights_that_do_not_fit_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_device_that_is_not_there_leaves_no_run_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 20);
+    let out = folder.path().join("run");
+    for (device, want) in [
+        (&["--device", "gpu"][..], "\"gpu\" is no device: cpu or cuda"),
+        (&["--tf32"][..], "--tf32 is for --device cuda"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+        command.arg("train").arg("--data").arg(&pack).args(["--config", "edge"]).arg("--out").arg(&out);
+        let output = command.args(device).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(want), "{error}");
+        assert!(!out.exists(), "{device:?}");
+    }
+}
+
+#[test]
+fn a_run_whose_lines_nobody_reads_trains_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 20);
+    let (config, out) = (folder.path().join("config.toml"), folder.path().join("run"));
+    std::fs::write(&config, configuration(4, &[("stn", 6), ("shn", 6)], "epoch = 2\ncheckpoint = 3"))
+        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+    command.arg("train").arg("--data").arg(&pack).arg("--config").arg(&config).arg("--out").arg(&out);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert!(child.wait().unwrap().success());
+    assert!(out.join("weights.safetensors").exists());
+
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut help = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+    let status = help.arg("--help").stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn a_killed_run_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 40);

@@ -109,6 +109,54 @@ fn a_lesion_whose_only_row_names_no_reader_costs_that_lesion_and_no_more() {
 }
 
 #[test]
+fn a_missing_image_costs_all_its_rows_and_an_empty_pack_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: String = ["0", "1", "2"].iter().map(|reader| row("b.png", 1, reader, 100)).collect();
+    fs::write(path.join("endpoints.csv"), HEADER.to_owned() + &row("a.png", 1, "0", 100) + &rows).unwrap();
+    slice(&path.join("a.png"), 0);
+    let prepare =
+        |share: &str| recist_train(path, &format!("{PREPARE} {share}").replace("--bad-share 0 ", ""));
+    let error = prepare("--bad-share 0.7").unwrap_err();
+    assert!(error.contains("3 of 4 rows are bad, more than the share of 0.7"), "{error}");
+    prepare("--bad-share 0.75").unwrap();
+
+    fs::remove_file(path.join("a.png")).unwrap();
+    fs::remove_file(path.join("lesions.pack")).unwrap();
+    for (arguments, want) in [
+        (PREPARE.replace("share 0", "share 1"), "lesions.pack: no lesion is left to pack"),
+        (PREPARE.replace("share 0", "share NaN"), "bad-share is NaN, not a share from 0 to 1"),
+        (PREPARE.replace("share 0", "share 1.5"), "bad-share is 1.5, not a share from 0 to 1"),
+        ("prepare --phantoms 0 --out lesions.pack".to_owned(), "phantoms is 0: there is nothing to pack"),
+    ] {
+        let error = recist_train(path, &arguments).unwrap_err();
+        assert!(error.contains(want), "{error}");
+        assert!(!path.join("lesions.pack").exists(), "{arguments}");
+    }
+}
+
+#[test]
+fn a_pack_replaces_a_pack_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let prepare = |out: &str| recist_train(path, &format!("prepare --phantoms 2 --out {out}"));
+    fs::write(path.join("endpoints.csv"), HEADER).unwrap();
+    fs::create_dir(path.join("folder")).unwrap();
+    for (out, want) in [
+        ("endpoints.csv", "endpoints.csv is not a pack of lesions"),
+        ("/dev/null", "/dev/null is not a pack of lesions"),
+        ("folder", "folder: Is a directory"),
+    ] {
+        let error = prepare(out).unwrap_err();
+        assert!(error.contains(want), "{error}");
+        assert_eq!(fs::read_dir(path).unwrap().count(), 2, "nothing is left beside {out}");
+    }
+    assert_eq!(fs::read_to_string(path.join("endpoints.csv")).unwrap(), HEADER);
+    prepare("lesions.pack").unwrap();
+    prepare("lesions.pack").unwrap();
+}
+
+#[test]
 fn a_sheet_passes_over_lesions_that_show_nothing() {
     for (every, drawn) in [(1, true), (10, true), (usize::MAX, false)] {
         let folder = tempfile::tempdir().unwrap();

@@ -86,8 +86,8 @@ impl Run for Ablate {
                 let batch = configuration.batch;
                 let run = train::Run::open(&folder, configuration, &packs, Start::Fresh, true)?;
                 if !folder.join("weights.safetensors").exists() {
-                    eprintln!("{variant}, seed {seed}");
-                    run.train(&autodiff::cpu(), reporter(batch, |line| eprintln!("{line}")))?;
+                    super::tell(format_args!("{variant}, seed {seed}"));
+                    run.train(&autodiff::cpu(), reporter(batch, |line| super::tell(line)))?;
                 }
                 trained.push((variant, seed, TrainedModel::read(&folder)?));
             }

@@ -12,6 +12,7 @@ mod summary;
 mod train;
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, Write};
 
 /// What a subcommand does.
@@ -51,8 +52,13 @@ impl Run for Command {
     }
 }
 
+/// Tells what may be of interest on the way: work goes on where nobody can read it.
+pub(crate) fn tell(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Prints a finished text; a reader who has seen enough of it is no error.
-fn say(text: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn say(text: &str) -> Result<(), Box<dyn Error>> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

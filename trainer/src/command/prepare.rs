@@ -52,6 +52,9 @@ enum Source {
 impl Run for Prepare {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
+        if !(0.0..=1.0).contains(&self.bad_share) {
+            return Err(format!("bad-share is {}, not a share from 0 to 1", self.bad_share).into());
+        }
         match self.source()? {
             Source::Phantoms { count, description } => self.pack_phantoms(count, &description)?,
             Source::Files { candidates, problems, description } => {
@@ -92,6 +95,7 @@ impl Prepare {
                     self.outlines.as_deref().unwrap_or(Path::new("")).display()
                 ),
             ),
+            (None, None, None, Some(0)) => return Err("phantoms is 0: there is nothing to pack".into()),
             (None, None, None, Some(count)) => {
                 let backgrounds = match &self.backgrounds {
                     Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
@@ -131,12 +135,15 @@ impl Prepare {
                 Ok(patch) => {
                     writer.append(patch.lesion, patch.side, &patch.samples, patch.outlines.as_deref())?;
                 }
-                Err(reason) => problems.note(candidate.path.display(), reason),
+                Err(reason) => problems.note_rows(candidate.path.display(), candidate.readers.len(), reason),
             }
         }
         progress.finish();
         report(&problems);
         problems.check(self.bad_share)?;
+        if writer.is_empty() {
+            return Err(format!("{}: no lesion is left to pack", self.out.display()).into());
+        }
         writer.finish()?;
         Ok(())
     }
@@ -169,10 +176,10 @@ fn bar(length: u64) -> ProgressBar {
 
 fn report(problems: &Problems) {
     for problem in &problems.list {
-        eprintln!("left out: {problem}");
+        super::tell(format_args!("left out: {problem}"));
     }
     if !problems.list.is_empty() {
-        eprintln!("{} of {} rows left out", problems.list.len(), problems.rows);
+        super::tell(format_args!("{} of {} rows left out", problems.bad(), problems.rows));
     }
 }
 

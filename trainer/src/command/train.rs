@@ -45,8 +45,22 @@ impl Run for Train {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let configuration = Configuration::open(&self.config)?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
-        let batch = configuration.batch;
-        let start = match (&self.from, &self.resnet50) {
+        run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
+        super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
+    }
+}
+
+/// A training run: its folder is touched only when there is a device to train on.
+struct Training<'a> {
+    command: &'a Train,
+    configuration: Configuration,
+    packs: &'a [Pack],
+}
+
+impl Job for Training<'_> {
+    fn run<D: Device<f32>>(self, device: &D) -> Result<(), Box<dyn Error>> {
+        let Self { command: Train { out, from, resnet50, resume, .. }, configuration, packs } = self;
+        let start = match (from, resnet50) {
             (None, None) => Start::Fresh,
             (Some(weights), None) => Start::Weights(weights),
             (None, Some(resnet)) => Start::ResNet(resnet),
@@ -54,21 +68,10 @@ impl Run for Train {
                 return Err("--from has a trunk: --resnet50 goes with fresh weights only".into());
             }
         };
-        let run = train::Run::open(&self.out, configuration, &packs, start, self.resume)?;
-        run_on(&self.device, self.tf32, Training { run, batch })?;
-        super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
-    }
-}
-
-/// A training run.
-struct Training<'a> {
-    run: train::Run<'a>,
-    batch: usize,
-}
-
-impl Job for Training<'_> {
-    fn run<D: Device<f32>>(self, device: &D) -> Result<(), Box<dyn Error>> {
-        Ok(self.run.train(device, reporter(self.batch, |line| println!("{line}")))?)
+        let batch = configuration.batch;
+        let run = train::Run::open(out, configuration, packs, start, *resume)?;
+        // Whether anybody reads the lines does not matter to the weights.
+        Ok(run.train(device, reporter(batch, |line| drop(super::say(&format!("{line}\n")))))?)
     }
 }
 

@@ -15,6 +15,9 @@ const SIDE_IN_AXES: f64 = 6.0;
 /// A side beyond which a patch is not cut: no lesion that a radiologist measures on a slice needs it.
 const MAXIMUM_SIDE: f64 = 4096.0;
 
+/// How far a table may round an image's pixel spacing.
+const SPACING_ROUNDING: f64 = 0.01;
+
 /// A lesion that a reader of some format found, with its endpoints in pixels of the whole image.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -67,11 +70,14 @@ pub struct CutPatch {
 /// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
 /// # Errors
-/// If an endpoint lies outside the image or, where readers mark places far apart, outside the patch, the endpoints
+/// If the image has another pixel spacing than the table, an endpoint lies outside the image or, where readers mark places far apart, outside the patch, the endpoints
 /// are no measurement, or the outlines cannot be read or show nothing where a reader measured.
 pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
+    if let Some(spacing) = slice.spacing() {
+        check_spacing([spacing.row_mm(), spacing.column_mm()], candidate.spacing_mm)?;
+    }
     let points: Vec<Point> = candidate.readers.iter().flat_map(|k| k.to_array()).collect();
     for &point in &points {
         if !slice.contains(point) {
@@ -119,6 +125,15 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let outlines = candidate.outlines.as_ref();
     let outlines = outlines.map(|outlines| outlines.read([width, height], &candidate.readers)).transpose()?;
     Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
+}
+
+/// Whether a table states the pixel spacing of an image, row and column in mm.
+fn check_spacing(found: [f64; 2], stated: [f64; 2]) -> Result<(), String> {
+    if (0..2).all(|i| (found[i] - stated[i]).abs() <= SPACING_ROUNDING * found[i]) {
+        return Ok(());
+    }
+    let [[row, column], [stated_row, stated_column]] = [found, stated];
+    Err(format!("its pixel spacing is {row}, {column} mm; the table says {stated_row}, {stated_column} mm"))
 }
 
 impl Outlines {
@@ -216,6 +231,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_table_may_round_a_pixel_spacing_and_not_change_it() {
+        for (found, stated, same) in [
+            ([0.703125, 0.703125], [0.703125, 0.703125], true),
+            ([0.703125, 0.703125], [0.703, 0.7], true),
+            ([0.703125, 0.703125], [0.7, 0.8], false),
+            ([0.5, 0.9], [0.9, 0.5], false),
+        ] {
+            assert_eq!(check_spacing(found, stated).is_ok(), same, "{found:?} {stated:?}");
+        }
+        let error = check_spacing([0.5, 0.9], [0.9, 0.5]).unwrap_err();
+        assert_eq!(error, "its pixel spacing is 0.5, 0.9 mm; the table says 0.9, 0.5 mm");
     }
 
     #[test]

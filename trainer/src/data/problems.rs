@@ -8,6 +8,8 @@ pub struct Problem {
     pub place: String,
     /// What is wrong with it.
     pub reason: String,
+    /// How many rows it costs.
+    pub rows: usize,
 }
 
 /// What a reader left out, and out of how much.
@@ -31,7 +33,18 @@ pub struct TooManyProblems {
 impl Problems {
     /// Notes a bad row.
     pub fn note(&mut self, place: impl fmt::Display, reason: impl fmt::Display) {
-        self.list.push(Problem { place: place.to_string(), reason: reason.to_string() });
+        self.note_rows(place, 1, reason);
+    }
+
+    /// Notes what makes `rows` bad at once, as an image does that is missing.
+    pub fn note_rows(&mut self, place: impl fmt::Display, rows: usize, reason: impl fmt::Display) {
+        self.list.push(Problem { place: place.to_string(), reason: reason.to_string(), rows });
+    }
+
+    /// How many rows are bad.
+    #[must_use]
+    pub fn bad(&self) -> usize {
+        self.list.iter().map(|problem| problem.rows).sum()
     }
 
     /// Whether few enough rows are bad.
@@ -39,7 +52,7 @@ impl Problems {
     /// # Errors
     /// If more than `allowed_share` (from 0 to 1) of all rows are bad.
     pub fn check(&self, allowed_share: f64) -> Result<(), TooManyProblems> {
-        let (bad, rows) = (self.list.len(), self.rows);
+        let (bad, rows) = (self.bad(), self.rows);
         match self.list.first() {
             Some(first) if bad as f64 > allowed_share * rows as f64 => {
                 Err(TooManyProblems { bad, rows, allowed_share, first: first.clone() })
@@ -75,5 +88,8 @@ mod tests {
         assert_eq!(problems.check(0.1), Ok(()));
         let error = problems.check(0.05).unwrap_err();
         assert!(error.to_string().contains("1 of 10") && error.to_string().contains("row 3: no such image"));
+        problems.note_rows("a.png", 4, "missing");
+        assert!(problems.check(0.4).unwrap_err().to_string().contains("5 of 10"));
+        assert_eq!(problems.check(0.5), Ok(()));
     }
 }

@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
                     return Err(named(&path, &"the run was started with another one"));
                 }
             } else {
-                fs::write(&path, text).map_err(|error| named(&path, &error))?;
+                crate::replace(&path, text.as_bytes()).map_err(|error| named(&path, &error))?;
             }
         }
         Ok(Self { folder: folder.to_owned(), configuration, network, packs })

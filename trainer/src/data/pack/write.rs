@@ -1,10 +1,10 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, HEADER_BYTES, PackError, at, header, picture};
+use super::{Depth, Entry, HEADER_BYTES, MAGIC, PackError, at, header, picture};
 use crate::data::Lesion;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
@@ -25,8 +25,9 @@ impl PackWriter {
     /// packed and how.
     ///
     /// # Errors
-    /// If the partial files cannot be read or written.
+    /// If something that is not a pack lies at `path`, or the partial files cannot be read or written.
     pub fn open(path: &Path, source: &str) -> Result<Self, PackError> {
+        check_replaceable(path)?;
         let (partial, journal_path) = partial_paths(path);
         let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
         let offset = entries.last().and_then(Entry::end).unwrap_or(HEADER_BYTES);
@@ -144,6 +145,17 @@ impl PackWriter {
         self.entries.push(entry);
         Ok(())
     }
+}
+
+/// A table or an image that is given by mistake is not replaced, nor a device.
+fn check_replaceable(path: &Path) -> Result<(), PackError> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(there) => there.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(at(path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(at(path)(error)),
+    };
+    if start == MAGIC { Ok(()) } else { Err(PackError::NotAPack(path.to_owned())) }
 }
 
 fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, PackError> {
