@@ -24,10 +24,10 @@ run)
     export LD_LIBRARY_PATH
     status=0
     for network in edge-like paper-like; do
-        "$program" compare "tests/pytorch/golden/$network.toml" --size 32 --batch 3 || status=1
+        "$program" compare "tests/pytorch/golden/$network.toml" --size 32 --batch 3 --tolerance 1e-3 || status=1
     done
     # At full depth 32 bits themselves are some 2e-2 away from 64 in the worst gradient, on the CPU too (printed beside).
-    for network in edge paper; do "$program" compare "$network" --batch 2 --tolerance 0.1 || status=1; done
+    for network in edge paper; do "$program" compare "$network" --batch 2 || status=1; done
     python3 tests/pytorch/speed.py "$program" --cuda
     exit $status
     ;;

@@ -47,7 +47,8 @@ impl Variant {
     /// the stages that train no hourglass too.
     ///
     /// # Errors
-    /// If a stage has no fixed number of steps.
+    /// If a stage has no fixed number of steps, there are more or fewer of them than a run can have, or no stage is left
+    /// that trains what the row has.
     pub fn configuration(self, full: &Configuration, steps: u64, seed: u64) -> Result<Configuration, String> {
         let mut configuration = Configuration { seed, ..full.clone() };
         let stages = &mut configuration.stages;
@@ -57,7 +58,7 @@ impl Variant {
                 stages.retain(|stage| stage.stage != Stage::Stn);
                 for StageConfiguration { stage, loss, .. } in stages.iter_mut() {
                     *stage = Stage::Shn;
-                    *loss = LossWeights { heatmaps: loss.heatmaps, ..LossWeights::default() };
+                    *loss = LossWeights { mask: 0.0, pose: [0.0; 3], cosine: 0.0, ..*loss };
                 }
             }
             Self::Pose => stages.iter_mut().for_each(|stage| {
@@ -67,6 +68,7 @@ impl Variant {
             Self::Full => {}
         }
         share_out(stages, steps)?;
+        configuration.check().map_err(|error| format!("{self}: {error}"))?;
         Ok(configuration)
     }
 }
@@ -78,13 +80,21 @@ fn share_out(stages: &mut [StageConfiguration], steps: u64) -> Result<(), String
         Schedule::Plateau { .. } => Err(format!("the stage {} has no fixed number of steps", stage.stage)),
     };
     let all: u64 = stages.iter().map(length).sum::<Result<_, _>>()?;
+    if steps == 0 {
+        return Err("steps is 0: there is nothing to compare".to_owned());
+    }
+    let stretched = |number: u64| {
+        let stretched = u128::from(number) * u128::from(steps) / u128::from(all.max(1));
+        u64::try_from(stretched).unwrap_or(u64::MAX)
+    };
     let (mut before, mut given) = (0, 0);
-    for stage in stages {
-        if let Schedule::Cosine { steps: length, warm_up, .. } = &mut stage.schedule {
+    for StageConfiguration { schedule, average, .. } in stages {
+        if let Schedule::Cosine { steps: length, warm_up, .. } = schedule {
             before += *length;
-            let end = before * steps / all.max(1);
-            *warm_up = (*warm_up * steps / all.max(1)).min(end - given);
+            let end = stretched(before);
             *length = end - given;
+            *warm_up = stretched(*warm_up).min(*length);
+            *average = stretched(*average).min(*length);
             given = end;
         }
     }
@@ -108,32 +118,61 @@ mod tests {
 
     #[test]
     fn every_row_has_the_same_steps_and_one_part_more_than_the_row_before() {
-        let full = Configuration::open("edge").unwrap();
-        let rows = Variant::ALL.map(|variant| variant.configuration(&full, 3001, 7).unwrap());
-        for row in &rows {
-            let steps = row.stages.iter().map(|stage| match stage.schedule {
-                Schedule::Cosine { steps, warm_up, .. } => {
-                    assert!(warm_up <= steps);
-                    steps
+        for (name, own_steps, of_hourglass) in [("edge", 15200, 1), ("edge-tune", 1850, 3)] {
+            let full = Configuration::open(name).unwrap();
+            for steps in [7, 925, 3001] {
+                let rows = Variant::ALL.map(|variant| variant.configuration(&full, steps, 7).unwrap());
+                for row in &rows {
+                    let length = |stage: &StageConfiguration| match stage.schedule {
+                        Schedule::Cosine { steps, .. } => steps,
+                        Schedule::Plateau { .. } => 0,
+                    };
+                    let sum: u64 = row.stages.iter().map(length).sum();
+                    assert_eq!((sum, row.seed, row.batch), (steps, 7, full.batch));
+                    let read = Configuration::from_toml(&row.to_toml()).unwrap();
+                    assert_eq!(read, *row, "a run can be started with it");
                 }
-                Schedule::Plateau { .. } => 0,
-            });
-            assert_eq!((steps.sum::<u64>(), row.seed, row.batch), (3001, 7, full.batch));
+                let parts = rows.map(|row| {
+                    let any = |part: fn(&LossWeights) -> f64| {
+                        row.stages.iter().any(|stage| part(&stage.loss) > 0.0)
+                    };
+                    let hourglass = [any(|l| l.heatmaps), any(|l| l.ends), any(|l| l.lengths)];
+                    let others = [any(|l| l.pose[0]), any(|l| l.mask), any(|l| l.cosine)];
+                    [&hourglass[..], &others].map(|parts| parts.iter().filter(|has| **has).count())
+                });
+                assert_eq!(parts, [0, 1, 2, 3].map(|others| [of_hourglass, others]), "{name}");
+            }
+            let same = Variant::Full.configuration(&full, own_steps, full.seed).unwrap();
             assert_eq!(
-                Configuration::from_toml(&row.to_toml()).unwrap(),
-                *row,
-                "a run can be started with it"
+                same, full,
+                "the full method with its own number of steps is the configuration itself"
             );
         }
-        let parts = rows.map(|row| {
-            let any = |part: fn(&LossWeights) -> f64| row.stages.iter().any(|stage| part(&stage.loss) > 0.0);
-            [any(|l| l.heatmaps), any(|l| l.pose[0]), any(|l| l.mask), any(|l| l.cosine)]
-        });
-        for (i, parts) in parts.iter().enumerate() {
-            assert_eq!(parts.iter().filter(|has| **has).count(), i + 1, "{parts:?}");
+    }
+
+    #[test]
+    fn a_row_that_no_run_can_be_made_of_is_refused() {
+        let full = Configuration::open("edge").unwrap();
+        for (steps, want) in [
+            (0, "steps is 0"),
+            (16_777_216_000, "stages[0].schedule.cosine.steps = "),
+            (u64::MAX, "stages[0].schedule.cosine.steps = "),
+        ] {
+            let error = Variant::Full.configuration(&full, steps, 0).unwrap_err();
+            assert!(error.contains(want), "{error}");
         }
-        let same = Variant::Full.configuration(&full, 15200, full.seed).unwrap();
-        assert_eq!(same, full, "the full method with its own number of steps is the configuration itself");
+        let mut only_stn = full;
+        only_stn.stages.truncate(1);
+        let error = Variant::HourglassAlone.configuration(&only_stn, 100, 0).unwrap_err();
+        assert!(error.contains("SHN alone") && error.contains("stages = [] is empty"), "{error}");
+        Variant::Full.configuration(&only_stn, 100, 0).unwrap();
+    }
+
+    #[test]
+    fn an_average_has_the_same_share_of_a_shortened_stage() {
+        let full = Configuration::open("edge-tune").unwrap();
+        let row = Variant::Full.configuration(&full, 925, 0).unwrap();
+        assert_eq!(row.stages.iter().map(|stage| stage.average).collect::<Vec<_>>(), [0, 250]);
     }
 
     #[test]

@@ -190,4 +190,22 @@ fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     assert_eq!(found(&first), found(&second));
     let error = run(&[&arguments[..7], &["--steps", "7"]].concat());
     assert!(error.unwrap_err().contains("the run was started with another one"));
+
+    let export = |row: &str, rest: &[&str]| {
+        let run_folder = out.join(row);
+        let exported = folder.path().join("exported");
+        let arguments =
+            ["export", "--run", run_folder.to_str().unwrap(), "--out", exported.to_str().unwrap()];
+        let error = run(&[&arguments, rest].concat()).unwrap_err();
+        assert!(!exported.exists(), "{error}");
+        error
+    };
+    let error = export("stn-tpp-0", &[]);
+    assert!(error.contains("stn-tpp-0 taught no mask: the runtime would refuse every lesion"), "{error}");
+    let error = export("full-0", &["--calibration", "0"]);
+    assert!(error.contains("calibration is 0: ranges need patches"), "{error}");
+    for name in ["a/b", "../full", "", ".."] {
+        let error = export("full-0", &["--name", name]);
+        assert!(error.contains(&format!("name is {name:?}, not the name of a file")), "{error}");
+    }
 }

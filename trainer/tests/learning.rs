@@ -131,6 +131,34 @@ fn weights_that_do_not_fit_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_start_that_failed_leaves_nothing_that_the_next_one_begins_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let out = folder.path().join("run");
+    let text = configuration(2, &[("stn", 5)], "epoch = 2\ncheckpoint = 3");
+    let open = |text: &str, resume| {
+        let configuration = Configuration::from_toml(text).unwrap();
+        Run::open(&out, configuration, &packs, Start::Fresh, resume).map(drop).map_err(|e| e.to_string())
+    };
+    let wrong = folder.path().join("wrong.toml");
+    std::fs::write(&wrong, std::fs::read_to_string(NETWORK).unwrap().replace("heatmap = 32", "heatmap = 48"))
+        .unwrap();
+    let error = open(&text.replace(NETWORK, wrong.to_str().unwrap()), false).unwrap_err();
+    assert!(error.contains("heatmaps of 48 pixels") && !out.exists(), "{error}");
+
+    // What a start with --from leaves that ends before the folder holds a run.
+    std::fs::create_dir_all(&out).unwrap();
+    for name in ["start.safetensors", "checkpoint.safetensors"] {
+        std::fs::write(out.join(name), "left over").unwrap();
+    }
+    open(&text, false).unwrap();
+    assert!(!out.join("start.safetensors").exists() && !out.join("checkpoint.safetensors").exists());
+    std::fs::write(out.join("checkpoint.safetensors"), "of the run").unwrap();
+    open(&text, true).unwrap();
+    assert!(out.join("checkpoint.safetensors").exists(), "control: a run keeps its own");
+}
+
+#[test]
 fn a_device_that_is_not_there_leaves_no_run_behind() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 20);

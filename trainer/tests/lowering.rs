@@ -193,6 +193,21 @@ fn a_channel_without_weights_keeps_its_bias() {
     }
 }
 
+/// Found on a real network with one dead rectifier: its range of 0 alone had a scale that no plan can hold.
+#[test]
+fn a_layer_that_is_silent_on_every_patch_has_a_plan() {
+    let [localization, _] = networks();
+    let patches = patches(2);
+    let biases = localization.weights.iter().map(|(name, _)| name.to_owned());
+    let biases: Vec<_> =
+        biases.filter(|name| name.starts_with("trunk.") && name.ends_with(".bias")).collect();
+    for name in biases.iter().take(3) {
+        let mut silenced = localization.clone();
+        silenced.weights.get_mut(name).unwrap().values_mut().fill(-100.0);
+        compile(&quantised(&silenced, &patches).network).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
 #[test]
 fn what_the_engine_cannot_run_is_named() {
     let [localization, _] = networks();

@@ -34,9 +34,7 @@ pub(crate) struct Bench {
 
 impl Run for Bench {
     fn run(self) -> Result<(), Box<dyn Error>> {
-        if self.batch == 0 {
-            return Err("a batch of 0 patches".into());
-        }
+        super::check_batch(self.batch)?;
         let seconds = Duration::try_from_secs_f64(self.seconds)
             .map_err(|error| format!("{} seconds: {error}", self.seconds))?;
         let network = Network::open(&self.network)?;

@@ -78,6 +78,7 @@ pub(super) fn floating_point(
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
     let networks = TrainedNetworks::new(&cascade, model.network.hourglass.heatmap);
+    let networks = if model.learns_mask { networks } else { networks.without_mask() };
     report(packs, selection, networks, other_boxes)
 }
 

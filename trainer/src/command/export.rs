@@ -71,13 +71,25 @@ fn rule(name: &str) -> Result<Rule, String> {
 
 impl Run for Export {
     fn run(self) -> Result<(), Box<dyn Error>> {
+        if self.calibration == 0 {
+            return Err("calibration is 0: ranges need patches".into());
+        }
         let model = TrainedModel::read(&self.run)?;
+        if !model.learns_mask {
+            let run = self.run.display();
+            return Err(format!("{run} taught no mask: the runtime would refuse every lesion").into());
+        }
+        let name = self.name.as_deref().unwrap_or(&model.network.name);
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            return Err(format!("name is {name:?}, not the name of a file").into());
+        }
         let packs: Vec<Pack> = if self.data.is_empty() {
             train::Run::packs(&self.run)?
         } else {
             self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?
         };
         let patches = CalibrationPatches::draw(&packs, Split::Train, self.calibration)?;
+        let parity_patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
@@ -86,7 +98,7 @@ impl Run for Export {
         let heatmap_size = model.network.hourglass.heatmap.to_string();
         let training_data = self.training_data.clone().unwrap_or_else(|| training_data(&packs));
         let description = Description {
-            name: self.name(&model),
+            name,
             version: &self.version,
             heatmap_size: &heatmap_size,
             training_data: &training_data,
@@ -109,7 +121,7 @@ impl Run for Export {
         let write = |path: &Path, bytes: &[u8]| {
             replace(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let path = self.out.join(format!("{}.recist", self.name(&model)));
+        let path = self.out.join(format!("{name}.recist"));
         write(&path, &bundle)?;
         for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
@@ -118,8 +130,8 @@ impl Run for Export {
             write(&file("int8.onnx"), &export::int8(name, &folded.graph, lowered, &description.lines()))?;
         }
 
-        let patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
-        let parity = ParityReport::measure(&model, &quantised, &self.out, &patches, self.python.as_deref())?;
+        let parity =
+            ParityReport::measure(&model, &quantised, &self.out, &parity_patches, self.python.as_deref())?;
         let workspace = plans.workspace_bytes();
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
@@ -129,12 +141,6 @@ impl Run for Export {
             path.display(),
             bundle.len()
         ))
-    }
-}
-
-impl Export {
-    fn name<'a>(&'a self, model: &'a TrainedModel) -> &'a str {
-        self.name.as_deref().unwrap_or(&model.network.name)
     }
 }
 

@@ -15,6 +15,8 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 
+use recist_trainer::train::MOST_SAMPLES;
+
 /// What a subcommand does.
 pub(crate) trait Run {
     /// Does it.
@@ -50,6 +52,14 @@ impl Run for Command {
             Self::Train(command) => command.run(),
         }
     }
+}
+
+/// That a pass can have so many patches.
+fn check_batch(patches: usize) -> Result<(), String> {
+    if (1..=MOST_SAMPLES).contains(&patches) {
+        return Ok(());
+    }
+    Err(format!("batch is {patches}, not from 1 to {MOST_SAMPLES} patches"))
 }
 
 /// Tells what may be of interest on the way: work goes on where nobody can read it.

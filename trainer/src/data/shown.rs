@@ -2,7 +2,7 @@ use recist::geometry::Theta;
 
 use super::{Augmentation, Lesion, Pixels, Random, Sample, Targets, augment};
 
-/// A lesion as training sees it, and what is to be found: `lesions[first]` or, in place of one that shows nothing so,
+/// A lesion as training by default sees it, and what is to be found: `lesions[first]` or, in place of one that shows nothing so,
 /// the next that shows something, those before it last.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use recist::image::PATCH_SIZE;
 use crate::autodiff::{Cascade, Device, Module};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
+use crate::train::Configuration;
 use crate::weights::Weights;
 
 /// A trained cascade: the network and its weights, as a run's folder holds them.
@@ -13,6 +14,8 @@ use crate::weights::Weights;
 pub struct TrainedModel {
     /// The network.
     pub network: Network,
+    /// Whether the run taught the mask; the runtime measures nothing where the mask shows no lesion.
+    pub learns_mask: bool,
     weights: [Weights; 2],
 }
 
@@ -21,8 +24,8 @@ pub struct TrainedModel {
 pub struct ModelError(String);
 
 impl TrainedModel {
-    /// Reads a run's folder: `network.toml` and `weights.safetensors` or, while it is being trained, the
-    /// networks of `checkpoint.safetensors`.
+    /// Reads a run's folder: `network.toml`, `configuration.toml` and `weights.safetensors` or, while it is being
+    /// trained, the networks of `checkpoint.safetensors`. Weights without a configuration are taken to know the mask.
     ///
     /// # Errors
     /// If a file is missing or does not fit the network.
@@ -32,11 +35,16 @@ impl TrainedModel {
         let path = run.join("network.toml");
         let text = std::fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
         let network = Network::from_toml(&text).map_err(|error| named(&path, &error))?;
+        let path = run.join("configuration.toml");
+        let learns_mask = !path.exists()
+            || Configuration::open(&path.to_string_lossy())
+                .map_err(|error| named(&path, &error))?
+                .learns_mask();
         let finished = run.join("weights.safetensors");
         let path = if finished.exists() { finished } else { run.join("checkpoint.safetensors") };
         let mut all = Weights::read(&path).map_err(|error| named(&path, &error))?;
         let weights = ["localization.", "hourglass."].map(|part| all.take(part));
-        let model = Self { network, weights };
+        let model = Self { network, learns_mask, weights };
         for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
             weights.check(graph).map_err(|error| named(&path, &error))?;
         }

@@ -26,8 +26,8 @@ pub struct QuantisedNetwork {
 }
 
 impl CalibrationPatches {
-    /// Draws `count` lesions of `split`, evenly spread over the packs, as training sees them: in random boxes,
-    /// with random grey values. In place of one that shows nothing so, the next that shows something is drawn.
+    /// Draws `count` lesions of `split`, evenly spread over the packs, as training by default sees them: in random
+    /// boxes, with random grey values. In place of one that shows nothing so, the next that shows something is drawn.
     ///
     /// # Errors
     /// If there is no such lesion, none shows anything, or a pack cannot be read.

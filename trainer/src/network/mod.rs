@@ -36,6 +36,15 @@ pub struct Network {
     pub hourglass: Hourglass,
 }
 
+/// Fields that say how often something is repeated.
+const COUNTS: [&str; 3] = ["blocks", "stacks", "depth"];
+
+/// The most repetitions: ResNet-152 has 36 blocks in a stage.
+const MOST_REPEATED: i64 = 64;
+
+/// The most channels, numbers of a layer, or pixels across: more than the integer engine takes.
+const MOST_CHANNELS: i64 = 1 << 14;
+
 impl Network {
     /// The presets: name and file.
     ///
@@ -63,15 +72,34 @@ impl Network {
     /// The network that a TOML text describes.
     ///
     /// # Errors
-    /// If a field is missing, unknown or of the wrong type.
+    /// If a field is missing, unknown, of the wrong type, or of a size that no network here has.
     pub fn from_toml(text: &str) -> Result<Self, NetworkError> {
-        toml::from_str(text).map_err(|error| NetworkError::Syntax(error.to_string()))
+        let syntax = |error: toml::de::Error| NetworkError::Syntax(error.to_string());
+        let network = toml::from_str(text).map_err(syntax)?;
+        check_sizes("", &toml::Value::Table(toml::from_str(text).map_err(syntax)?))?;
+        Ok(network)
     }
 
     /// The text that [`Network::from_toml`] reads.
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a network is tables of numbers and names, which TOML can hold")
+    }
+}
+
+/// That no number is so large that a network of it could not be held.
+fn check_sizes(name: &str, value: &toml::Value) -> Result<(), NetworkError> {
+    match value {
+        toml::Value::Integer(size) => {
+            let most = if COUNTS.contains(&name) { MOST_REPEATED } else { MOST_CHANNELS };
+            if *size > most {
+                return Err(NetworkError::Size { field: name.to_owned(), size: *size, most });
+            }
+            Ok(())
+        }
+        toml::Value::Array(values) => values.iter().try_for_each(|value| check_sizes(name, value)),
+        toml::Value::Table(table) => table.iter().try_for_each(|(name, value)| check_sizes(name, value)),
+        _ => Ok(()),
     }
 }
 
@@ -88,6 +116,15 @@ pub enum NetworkError {
     },
     /// The text does not describe a network.
     Syntax(String),
+    /// A size is more than any network here has.
+    Size {
+        /// The field.
+        field: String,
+        /// What it says.
+        size: i64,
+        /// The most that it can.
+        most: i64,
+    },
     /// The heatmaps are neither half nor a quarter of the patch.
     HeatmapSize {
         /// Rows and columns of a heatmap.
@@ -111,6 +148,7 @@ impl fmt::Display for NetworkError {
                 write!(f, "{} is neither a preset (paper, edge) nor a file: {source}", path.display())
             }
             Self::Syntax(message) => write!(f, "network file: {message}"),
+            Self::Size { field, size, most } => write!(f, "{field} is {size}: at most {most}"),
             Self::HeatmapSize { heatmap, patch } => {
                 write!(f, "heatmaps of {heatmap} pixels are neither half nor a quarter of a patch of {patch}")
             }
@@ -125,7 +163,7 @@ impl std::error::Error for NetworkError {
         match self {
             Self::File { source, .. } => Some(source),
             Self::Graph(error) => Some(error),
-            Self::Syntax(_) | Self::HeatmapSize { .. } | Self::Empty { .. } => None,
+            Self::Syntax(_) | Self::Size { .. } | Self::HeatmapSize { .. } | Self::Empty { .. } => None,
         }
     }
 }
@@ -198,6 +236,26 @@ mod tests {
             }
         }
         assert!((200_000_000..300_000_000).contains(&multiply_accumulates), "{multiply_accumulates}");
+    }
+
+    #[test]
+    fn sizes_that_no_memory_holds_are_refused() {
+        let (_, edge) = Network::PRESETS[1];
+        for (before, after, want) in [
+            ("stacks = 2", "stacks = 9223372036854775807", "stacks is 9223372036854775807: at most 64"),
+            ("depth = 3", "depth = 65", "depth is 65: at most 64"),
+            ("stem = 16", "stem = 4294967296", "stem is 4294967296: at most 16384"),
+            (
+                "channels = 192",
+                "channels = 1152921504606846976",
+                "channels is 1152921504606846976: at most 16384",
+            ),
+            ("[16, 16]", "[16, 16385]", "channels is 16385: at most 16384"),
+        ] {
+            assert_eq!(edge.matches(before).count(), 1, "{before}");
+            let error = Network::from_toml(&edge.replace(before, after)).unwrap_err();
+            assert_eq!(error.to_string(), want);
+        }
     }
 
     #[test]

@@ -27,11 +27,13 @@ pub struct Quantisation {
     pub zero_point: u8,
 }
 
-/// The seven bits that hold `low..=high`, with 0 among them exactly.
+/// The seven bits that hold `low..=high`, with 0 among them exactly. Where that is 0 alone any scale does: one for
+/// numbers up to 1, with which the layers before and behind keep their precision.
 #[must_use]
 pub fn quantisation(low: f32, high: f32) -> Quantisation {
     let (low, high) = (f64::from(low.min(0.0)), f64::from(high.max(0.0)));
-    let scale = ((high - low) / f64::from(LARGEST)).max(1e-12);
+    let range = if high > low { high - low } else { 1.0 };
+    let scale = (range / f64::from(LARGEST)).max(1e-12);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited to seven bits")]
     let zero_point = (-low / scale).round().clamp(0.0, f64::from(LARGEST)) as u8;
     #[allow(clippy::cast_possible_truncation, reason = "scales are f32")]
@@ -148,7 +150,7 @@ mod tests {
         assert_eq!(quantisation(-1.0, 1.0), Quantisation { scale: 2.0 / 127.0, zero_point: 64 });
         assert_eq!(quantisation(0.5, 127.0).zero_point, 0);
         assert_eq!(quantisation(-127.0, -3.0), Quantisation { scale: 1.0, zero_point: 127 });
-        assert!(quantisation(0.0, 0.0).scale.is_normal());
+        assert_eq!(quantisation(0.0, 0.0), quantisation(0.0, 1.0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 mod check;
 
+pub use check::MOST_SAMPLES;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 

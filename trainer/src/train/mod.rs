@@ -19,7 +19,7 @@ mod validation;
 pub use average::Average;
 pub use batch::{Batch, BatchError, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use configuration::{Configuration, ConfigurationError, Stage, StageConfiguration};
+pub use configuration::{Configuration, ConfigurationError, MOST_SAMPLES, Stage, StageConfiguration};
 pub use keypoint_loss::{KeypointLoss, keypoint_loss};
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, cosine_loss, mean_squared_error, pose_loss};

@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
+        graphs(&network)?;
         for split in [Split::Train, Split::Val] {
             if Lesions::new(packs, split, &configuration).is_empty() {
                 return Err(RunError(format!("the packs hold no lesion of the split {split}")));
@@ -120,6 +121,15 @@ impl<'a> Run<'a> {
             other => Some(other.weights(&network, configuration.seed)?),
         };
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
+        if !exists {
+            // A start that failed before the run was one may have left some.
+            for name in [START, CHECKPOINT] {
+                let path = folder.join(name);
+                if path.exists() {
+                    fs::remove_file(&path).map_err(|error| named(&path, &error))?;
+                }
+            }
+        }
         if let Some(weights) = first {
             let path = folder.join(START);
             weights.write(&path).map_err(|error| named(&path, &error))?;

@@ -7,7 +7,7 @@ use crate::train::checkpoint::MOST_STEPS;
 use crate::train::{LossWeights, Schedule};
 
 /// The most samples in a step: 4 GiB of patches.
-const MOST_SAMPLES: usize = 1 << 16;
+pub const MOST_SAMPLES: usize = 1 << 16;
 
 /// The most threads that prepare samples.
 const MOST_LOADERS: usize = 256;
@@ -31,7 +31,7 @@ impl Configuration {
     ///
     /// # Errors
     /// Names the first that is out of its range, and the range.
-    pub(super) fn check(&self) -> Checked {
+    pub(crate) fn check(&self) -> Checked {
         let Self {
             network: _,
             seed: _,
