@@ -124,13 +124,13 @@ template <auto kernel> static void with_barriers(Size grid, Size block, void **p
 static const HostKernel KERNELS[] = {
     STRAIGHT(unfold), STRAIGHT(fold), STRAIGHT(pack_weight), STRAIGHT(add_packed), STRAIGHT(fill_rows),
     STRAIGHT(invert_deviation), STRAIGHT(normalise), STRAIGHT(normalise_backward), STRAIGHT(add_assign),
-    STRAIGHT(add), STRAIGHT(relu_assign), STRAIGHT(relu_backward), STRAIGHT(scale_assign), STRAIGHT(quantise),
-    STRAIGHT(quantise_backward), STRAIGHT(max_pool), STRAIGHT(max_pool_backward), STRAIGHT(upsample),
+    STRAIGHT(add), STRAIGHT(relu_assign), STRAIGHT(relu_backward), STRAIGHT(scale_assign),
+    STRAIGHT(max_pool), STRAIGHT(max_pool_backward), STRAIGHT(upsample),
     STRAIGHT(upsample_backward), STRAIGHT(transpose), STRAIGHT(copy_channels), STRAIGHT(affine_matrix),
     STRAIGHT(affine_matrix_backward), STRAIGHT(sample),
     WITH_BARRIERS(sum_differences), WITH_BARRIERS(batch_statistics), WITH_BARRIERS(sum_gradients),
     WITH_BARRIERS(parameter_gradients), WITH_BARRIERS(sum_channels), WITH_BARRIERS(add_sums),
-    WITH_BARRIERS(add_squares), WITH_BARRIERS(quantise_weight), WITH_BARRIERS(sample_backward),
+    WITH_BARRIERS(add_squares), WITH_BARRIERS(sample_backward),
     WITH_BARRIERS(soft_argmax), WITH_BARRIERS(soft_argmax_backward),
 };
 

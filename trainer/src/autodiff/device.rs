@@ -7,19 +7,14 @@ use dfdx::{
 };
 
 use super::{
-    AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel,
-    FakeQuantiseKernel, FlattenKernel, LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel,
-    SoftArgmaxKernel, UpsampleKernel,
+    AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
+    LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, SoftArgmaxKernel, UpsampleKernel,
 };
 
 /// A number that networks are trained in: `f32`, or `f64` to check gradients.
 pub trait Element: Dtype + num_traits::Float {
     /// The nearest element to `value`.
     fn of(value: f64) -> Self;
-
-    /// Rounds to the nearest integer, ties to even: the engine's rounding.
-    #[must_use]
-    fn round_ties_even(self) -> Self;
 }
 
 impl Element for f32 {
@@ -29,22 +24,12 @@ impl Element for f32 {
         let rounded = value as Self;
         rounded
     }
-
-    #[inline(always)]
-    fn round_ties_even(self) -> Self {
-        self.round_ties_even()
-    }
 }
 
 impl Element for f64 {
     #[inline(always)]
     fn of(value: f64) -> Self {
         value
-    }
-
-    #[inline(always)]
-    fn round_ties_even(self) -> Self {
-        self.round_ties_even()
     }
 }
 
@@ -60,7 +45,6 @@ pub trait Device<E: Element>:
     + ChannelsKernel<E>
     + ConvolutionKernel<E>
     + ElementwiseKernel<E>
-    + FakeQuantiseKernel<E>
     + FlattenKernel<E>
     + LinearKernel<E>
     + MaxPoolKernel<E>

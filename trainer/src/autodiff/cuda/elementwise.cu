@@ -39,33 +39,3 @@ extern "C" __global__ void add_squares(const float *values, double *sum, Index c
     }
     if (threadIdx.x == 0) *sum += sums[0];
 }
-
-// The nearest of the levels from `lowest` to `highest`, ties to even, in steps of `scale`.
-extern "C" __global__ void quantise(const float *input, float *output, float scale, float lowest, float highest,
-                                    Index count) {
-    Index i = element();
-    if (i < count) output[i] = fminf(fmaxf(rintf(input[i] / scale), lowest), highest) * scale;
-}
-
-extern "C" __global__ void quantise_backward(const float *input, float *gradient, float smallest, float largest,
-                                             Index count) {
-    Index i = element();
-    if (i < count && !(input[i] >= smallest && input[i] <= largest)) gradient[i] = 0.f;
-}
-
-// One block a channel: 255 levels, symmetric about zero, the largest magnitude at level 127.
-extern "C" __global__ void quantise_weight(const float *weight, float *output, Index length) {
-    __shared__ float largest[256];
-    const float *channel = weight + (size_t)blockIdx.x * length;
-    float own = 0.f;
-    for (Index i = threadIdx.x; i < length; i += blockDim.x) own = fmaxf(own, fabsf(channel[i]));
-    largest[threadIdx.x] = own;
-    for (Index half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) largest[threadIdx.x] = fmaxf(largest[threadIdx.x], largest[threadIdx.x + half]);
-    }
-    __syncthreads();
-    float scale = largest[0] > 0.f ? largest[0] / 127.f : 1.f;
-    for (Index i = threadIdx.x; i < length; i += blockDim.x)
-        output[(size_t)blockIdx.x * length + i] = rintf(channel[i] / scale) * scale;
-}

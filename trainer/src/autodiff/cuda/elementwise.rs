@@ -2,12 +2,11 @@ use cudarc::driver::DeviceSlice;
 use dfdx::tensor::{Cuda, CudaError};
 
 use super::{
-    super::{ActivationRange, Element, ElementwiseKernel, FakeQuantiseKernel, NormKernel},
-    Buffer, Module, THREADS, blocks, each, index, module,
+    super::{Element, ElementwiseKernel, NormKernel},
+    Buffer, Module, blocks, each, index, module,
 };
 
-module!("elementwise": "add_assign", "add", "relu_assign", "relu_backward", "scale_assign", "add_squares",
-    "quantise", "quantise_backward", "quantise_weight");
+module!("elementwise": "add_assign", "add", "relu_assign", "relu_backward", "scale_assign", "add_squares");
 
 impl ElementwiseKernel<f32> for Cuda {
     fn add_assign(&self, sum: &mut Buffer, other: &Buffer) -> Result<(), CudaError> {
@@ -54,45 +53,6 @@ impl NormKernel<f32> for Cuda {
         let count = index(values.len())?;
         // SAFETY: a thread an element.
         unsafe { MODULE.launch(self, "scale_assign", each(count), (values, f32::of(factor), count)) }
-    }
-}
-
-impl FakeQuantiseKernel<f32> for Cuda {
-    fn quantise_activations(
-        &self,
-        range: &ActivationRange,
-        input: &Buffer,
-        output: &mut Buffer,
-    ) -> Result<(), CudaError> {
-        let count = same(output, input)?;
-        let zero_point = f32::from(range.zero_point);
-        let parameters = (input, output, f32::of(range.scale), -zero_point, 127.0 - zero_point, count);
-        // SAFETY: a thread an element of both, which are equally long.
-        unsafe { MODULE.launch(self, "quantise", each(count), parameters) }
-    }
-
-    fn quantise_activations_backward(
-        &self,
-        range: &ActivationRange,
-        input: &Buffer,
-        gradient: &mut Buffer,
-    ) -> Result<(), CudaError> {
-        let count = same(gradient, input)?;
-        let parameters = (input, gradient, f32::of(range.smallest()), f32::of(range.largest()), count);
-        // SAFETY: a thread an element of both, which are equally long.
-        unsafe { MODULE.launch(self, "quantise_backward", each(count), parameters) }
-    }
-
-    fn quantise_weight(
-        &self,
-        channels: usize,
-        weight: &Buffer,
-        output: &mut Buffer,
-    ) -> Result<(), CudaError> {
-        let (count, channels) = (same(output, weight)?, index(channels)?);
-        let grid = blocks((channels, 1), (THREADS, 1));
-        // SAFETY: a block a channel, each within its share of both buffers, which are equally long.
-        unsafe { MODULE.launch(self, "quantise_weight", grid, (weight, output, count / channels)) }
     }
 }
 
