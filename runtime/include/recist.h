@@ -109,7 +109,7 @@ typedef int32_t recist_status;
 #define RECIST_SLICE 9
 /* A spacing is not from 0.01 to 10 mm, or only one of the two is given. */
 #define RECIST_SPACING 10
-/* The box is not finite, reversed or empty. */
+/* The box is not finite, more than 1e9 pixels away, reversed or empty. */
 #define RECIST_BOX 11
 /* The box's centre does not lie on the slice. */
 #define RECIST_BOX_OUTSIDE 12

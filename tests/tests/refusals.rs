@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use recist::cascade::{
-    LEAST_OVERLAP, LOW_OVERLAP, MASK_SIZE, Mask, MeasureError, Measurement, Networks, ThetaOutputs, Warning,
-    Workspace, measure,
+    Cascade, Findings, LEAST_OVERLAP, LOW_OVERLAP, MASK_SIZE, Mask, MeasureError, Measurement, Networks,
+    Stage, ThetaOutputs, Warning, Workspace, measure,
 };
 use recist::geometry::{Keypoints, LesionBox, Point};
 use recist::image::{CtSlice, Patch, Samples, crop_square};
@@ -86,4 +86,39 @@ fn a_mask_that_shows_something_else_than_the_axes_is_refused_and_one_that_nearly
 fn a_model_without_a_mask_is_believed() {
     let measurement = measured(20.0, |mask| mask.fill(f32::NAN)).unwrap();
     assert!(measurement.overlap.is_nan() && !measurement.warnings.contains(Warning::LowOverlap));
+}
+
+/// A cascade that finds the lesion of an oracle, and says of one end's confidence what it is told to.
+struct Confident {
+    oracle: Oracle,
+    confidence: f32,
+}
+
+impl Cascade for Confident {
+    type Error = Infallible;
+
+    fn find(
+        &mut self,
+        workspace: &mut Workspace,
+        finished: &mut dyn FnMut(Stage),
+    ) -> Result<Findings, MeasureError<Infallible>> {
+        let mut findings = self.oracle.find(workspace, finished)?;
+        findings.keypoints[2].confidence = self.confidence;
+        Ok(findings)
+    }
+}
+
+#[test]
+fn a_confidence_that_is_no_number_is_refused_as_one_that_is_too_low() {
+    let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
+    let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
+    let ends = [(20.0, 30.0), (40.0, 30.0), (30.0, 24.0), (30.0, 36.0)].map(|(x, y)| Point::new(x, y));
+    let area = LesionBox::new(10.0, 10.0, 50.0, 50.0).unwrap();
+    for (confidence, is_refused) in [(0.9, false), (0.04, true), (f32::NAN, true)] {
+        let oracle = Oracle::new(Keypoints::from_array(ends), crop_square(&slice, area).unwrap(), 32);
+        let mut workspace = Box::new(Workspace::new());
+        let measured = measure(&slice, area, &mut Confident { oracle, confidence }, &mut workspace, |_| ());
+        let refused = matches!(measured, Err(MeasureError::NoKeypoint { keypoint: 2, .. }));
+        assert_eq!(refused, is_refused, "{confidence}: {measured:?}");
+    }
 }

@@ -16,7 +16,7 @@ impl AlignedBytes {
     /// A copy of `bytes`, aligned.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
-        let mut aligned = Self::zeros(bytes.len());
+        let mut aligned = Self::zeros(Vec::new(), bytes.len());
         aligned.as_mut_slice().copy_from_slice(bytes);
         aligned
     }
@@ -28,7 +28,9 @@ impl AlignedBytes {
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        let mut aligned = Self::zeros(length);
+        let mut storage = Vec::new();
+        storage.try_reserve_exact(length.saturating_add(ALIGNMENT)).map_err(io::Error::other)?;
+        let mut aligned = Self::zeros(storage, length);
         file.read_exact(aligned.as_mut_slice())?;
         Ok(aligned)
     }
@@ -39,8 +41,8 @@ impl AlignedBytes {
         &self.storage.leak()[self.start..self.start + self.length]
     }
 
-    fn zeros(length: usize) -> Self {
-        let storage = vec![0; length + ALIGNMENT];
+    fn zeros(mut storage: Vec<u8>, length: usize) -> Self {
+        storage.resize(length + ALIGNMENT, 0);
         let start = storage.as_ptr().addr().next_multiple_of(ALIGNMENT) - storage.as_ptr().addr();
         Self { storage, start, length }
     }

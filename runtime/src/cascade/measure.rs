@@ -126,7 +126,7 @@ pub fn measure<C: Cascade>(
 
     let Findings { theta, keypoints } = cascade.find(workspace, &mut finished)?;
     let confidences = keypoints.map(|keypoint| keypoint.confidence);
-    if let Some(keypoint) = confidences.iter().position(|&confidence| confidence < LOWEST_CONFIDENCE) {
+    if let Some(keypoint) = confidences.iter().position(|&c| c.is_nan() || c < LOWEST_CONFIDENCE) {
         return Err(MeasureError::NoKeypoint { keypoint, confidence: confidences[keypoint] });
     }
     let seen = keypoints.map(|keypoint| keypoint.position);

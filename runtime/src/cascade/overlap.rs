@@ -1,19 +1,21 @@
-use super::{LESION_LEVEL, MASK_SIZE, Mask};
+use super::{LESION_LEVEL, MASK_PIXELS, MASK_SIZE, Mask};
 use crate::geometry::{AffineMap, PixelSpacing, Point, RecistAxes};
 
 /// How far the mask and the axes show the same lesion: the area that the mask has in common with the ellipse on the
 /// axes (section 2.1 of the paper) over the area of both together, from 0 to 1, by the mask's pixels.
 ///
-/// `patch_to_slice` takes normalised patch coordinates to the slice. A mask that holds a NaN is none, and agrees with
-/// nothing and with everything: the answer is NaN.
+/// `patch_to_slice` takes normalised patch coordinates to the slice. A mask of NaN throughout is none, and agrees
+/// with nothing and with everything: the answer is NaN. One that holds a NaN among numbers agrees with nothing.
 pub(super) fn overlap(
     mask: &Mask,
     axes: RecistAxes,
     patch_to_slice: AffineMap,
     spacing: Option<PixelSpacing>,
 ) -> f64 {
-    if mask.iter().any(|value| value.is_nan()) {
-        return f64::NAN;
+    match mask.iter().filter(|value| value.is_nan()).count() {
+        0 => {}
+        MASK_PIXELS => return f64::NAN,
+        _ => return 0.0,
     }
     let to_mm = |v: Point| spacing.map_or(v, |s| s.to_mm(v));
     let pixels_to_slice = AffineMap::pixels_to_normalised(MASK_SIZE).then(patch_to_slice);
@@ -39,7 +41,6 @@ pub(super) fn overlap(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cascade::MASK_PIXELS;
     use crate::geometry::Keypoints;
 
     /// Mask pixels are slice pixels here.
@@ -78,5 +79,7 @@ mod tests {
     #[test]
     fn no_mask_agrees_with_nothing_and_with_everything() {
         assert!(of(|_, _| f32::NAN, None).is_nan());
+        let broken = of(|x, y| if (x, y) == (3.0, 2.0) { f32::NAN } else { ellipse(x, y) }, None);
+        assert_eq!(broken, 0.0, "a network that gives numbers and a NaN is broken");
     }
 }

@@ -1,18 +1,20 @@
 use core::fmt;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::LARGEST;
 use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory, Residue, Rounding};
 use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
 
 /// Runs the parts of a convolution: calls the function with every number below the first argument, in any
-/// order and on any threads, and returns when all calls have.
+/// order and on any threads, and returns when all calls have. A part that is asked for again, or does not exist, is
+/// not computed.
 pub type Split<'s> = &'s (dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 's);
 
 /// A convolution of fewer multiply-accumulates than this is not worth handing to other threads.
 const WORTH_SPLITTING: usize = 1 << 21;
 
-/// The most parts that a convolution is split into, and the fewest pixels of a part.
+/// The most parts that a convolution is split into, a bit of a byte each, and the fewest pixels of a part.
 const PARTS: usize = 8;
 const FEWEST_PIXELS: usize = 16;
 
@@ -48,6 +50,13 @@ pub enum RunError {
         /// The kernel.
         kernel: Kernel,
     },
+    /// The splitter returned before every part of a convolution had been asked for. The outputs were not written.
+    Parts {
+        /// How many were.
+        found: usize,
+        /// How many there are.
+        needed: usize,
+    },
 }
 
 impl Plan<'_> {
@@ -70,7 +79,7 @@ impl Plan<'_> {
     /// As [`Plan::run`], with large convolutions handed in parts to `split`.
     ///
     /// # Errors
-    /// As [`Plan::run`].
+    /// As [`Plan::run`], and if `split` leaves out a part.
     pub fn run_split(
         &self,
         workspace: &mut [u8],
@@ -96,7 +105,7 @@ impl Plan<'_> {
             self.tensors[*tensor as usize].quantise(memory, values);
         }
         for step in self.steps {
-            self.step(step, memory, kernel, split);
+            self.step(step, memory, kernel, split)?;
         }
         for (tensor, values) in self.outputs.iter().zip(outputs) {
             self.tensors[*tensor as usize].dequantise(memory, values);
@@ -131,7 +140,13 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn step(&self, step: &StepRecord, memory: Memory, kernel: Kernel, split: Option<Split<'_>>) {
+    fn step(
+        &self,
+        step: &StepRecord,
+        memory: Memory,
+        kernel: Kernel,
+        split: Option<Split<'_>>,
+    ) -> Result<(), RunError> {
         let input = &self.tensors[step.input as usize];
         let output = &self.tensors[step.output as usize];
         let second = if step.second == NONE { None } else { Some(&self.tensors[step.second as usize]) };
@@ -162,7 +177,7 @@ impl Plan<'_> {
                     residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
                     rounding: output.rounding(step.relu == 1),
                 };
-                convolve(memory, &job, kernel, split);
+                convolve(memory, &job, kernel, split)?;
             }
             kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
@@ -195,24 +210,44 @@ impl Plan<'_> {
             }),
         }
         output.fill_halo(memory);
+        Ok(())
     }
 }
 
 /// Computes a convolution, a large one in parts if it may be split: of its pixels, or of its channels where pixels
 /// are few and weights many, which are then read once.
-fn convolve(memory: Memory, job: &Convolve<'_>, kernel: Kernel, split: Option<Split<'_>>) {
+fn convolve(
+    memory: Memory,
+    job: &Convolve<'_>,
+    kernel: Kernel,
+    split: Option<Split<'_>>,
+) -> Result<(), RunError> {
     let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);
     let work = pixels * job.channels * job.kernel_rows * job.run;
     let Some(split) = split.filter(|_| work >= WORTH_SPLITTING) else {
-        return kernel.convolve(memory, job, 0..groups, 0..pixels);
+        kernel.convolve(memory, job, 0..groups, 0..pixels);
+        return Ok(());
     };
     let share = |all: usize, part: usize, parts: usize| all * part / parts..all * (part + 1) / parts;
     if pixels >= PARTS * FEWEST_PIXELS {
-        split(PARTS, &|part| kernel.convolve(memory, job, 0..groups, share(pixels, part, PARTS)));
+        once_each(split, PARTS, |part| kernel.convolve(memory, job, 0..groups, share(pixels, part, PARTS)))
     } else {
         let parts = groups.min(PARTS);
-        split(parts, &|part| kernel.convolve(memory, job, share(groups, part, parts), 0..pixels));
+        once_each(split, parts, |part| kernel.convolve(memory, job, share(groups, part, parts), 0..pixels))
     }
+}
+
+/// Has `split` run the parts, each once whatever it does: two threads in one part would write the same bytes.
+fn once_each(split: Split<'_>, parts: usize, run: impl Fn(usize) + Sync) -> Result<(), RunError> {
+    let taken = AtomicU8::new(0);
+    split(parts, &|part| {
+        let is_first = part < parts && taken.fetch_or(1 << part, Ordering::Relaxed) >> part & 1 == 0;
+        if is_first {
+            run(part);
+        }
+    });
+    let found = taken.into_inner().count_ones() as usize;
+    if found == parts { Ok(()) } else { Err(RunError::Parts { found, needed: parts }) }
 }
 
 fn offset(n: u32) -> isize {
@@ -379,6 +414,9 @@ impl fmt::Display for RunError {
                 write!(f, "input or output {port} has {found} values where the plan has {needed}")
             }
             Self::Kernel { kernel } => write!(f, "kernel {kernel} does not run on this processor"),
+            Self::Parts { found, needed } => {
+                write!(f, "{found} parts of a convolution were run where it has {needed}")
+            }
         }
     }
 }

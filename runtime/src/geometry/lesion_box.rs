@@ -4,7 +4,7 @@ use super::Point;
 
 /// An axis-aligned box round a lesion, in slice pixels.
 ///
-/// Covers `x0..x1` by `y0..y1`, y down, pixel centres at integers. Finite and never empty:
+/// Covers `x0..x1` by `y0..y1`, y down, pixel centres at integers. Within [`LesionBox::FARTHEST`] and never empty:
 /// [`LesionBox::new`] is the only way in. It may reach beyond the slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LesionBox {
@@ -22,12 +22,17 @@ pub enum BoxError {
         /// The four numbers: x0, y0, x1, y1.
         corners: [f64; 4],
     },
+    /// An edge is farther from the first pixel than [`LesionBox::FARTHEST`].
+    Far {
+        /// The four numbers: x0, y0, x1, y1.
+        corners: [f64; 4],
+    },
     /// The right edge is left of the left edge, or the bottom above the top.
     Reversed {
         /// The four numbers: x0, y0, x1, y1.
         corners: [f64; 4],
     },
-    /// The box has no area.
+    /// The box has no area, or sides below [`LesionBox::SHORTEST`].
     Empty {
         /// Width in pixels.
         width: f64,
@@ -37,18 +42,27 @@ pub enum BoxError {
 }
 
 impl LesionBox {
+    /// How far an edge can be from the first pixel, in pixels: beyond all slices, and little enough that the sides of a
+    /// box and of the square round it are exact to [`LesionBox::SHORTEST`].
+    pub const FARTHEST: f64 = 1e9;
+
+    /// The shortest side in pixels.
+    pub const SHORTEST: f64 = 1e-6;
+
     /// The box from its left, top, right and bottom edge.
     ///
     /// # Errors
-    /// If an edge is not finite, the edges are in the wrong order, or the box has no area.
+    /// If an edge is not finite or too far away, the edges are in the wrong order, or a side is too short.
     pub fn new(x0: f64, y0: f64, x1: f64, y1: f64) -> Result<Self, BoxError> {
         let corners = [x0, y0, x1, y1];
         let (width, height) = (x1 - x0, y1 - y0);
-        if !corners.iter().all(|c| c.is_finite()) || !width.is_finite() || !height.is_finite() {
+        if !corners.iter().all(|c| c.is_finite()) {
             Err(BoxError::NotFinite { corners })
+        } else if corners.iter().any(|c| c.abs() > Self::FARTHEST) {
+            Err(BoxError::Far { corners })
         } else if width < 0.0 || height < 0.0 {
             Err(BoxError::Reversed { corners })
-        } else if width == 0.0 || height == 0.0 {
+        } else if width < Self::SHORTEST || height < Self::SHORTEST {
             Err(BoxError::Empty { width, height })
         } else {
             Ok(Self { x0, y0, x1, y1 })
@@ -113,7 +127,7 @@ impl LesionBox {
         Self { x0: center.x - half, y0: center.y - half, x1: center.x + half, y1: center.y + half }
     }
 
-    /// The box round the same centre with both sides multiplied by `factor`, which is positive.
+    /// The box round the same centre with both sides multiplied by `factor`, which is positive and of the order of 1.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
         let center = self.center();
@@ -145,6 +159,9 @@ impl fmt::Display for BoxError {
             Self::NotFinite { corners: [x0, y0, x1, y1] } => {
                 write!(f, "lesion box is not finite: {x0},{y0},{x1},{y1}")
             }
+            Self::Far { corners: [x0, y0, x1, y1] } => {
+                write!(f, "lesion box is too far from the slice: {x0},{y0},{x1},{y1}")
+            }
             Self::Reversed { corners: [x0, y0, x1, y1] } => {
                 write!(f, "lesion box is reversed: {x0},{y0},{x1},{y1} needs x0 < x1 and y0 < y1")
             }
@@ -165,11 +182,18 @@ mod tests {
             ([0.0, 0.0, 0.0, 12.0], "lesion box is empty: 0 x 12 px"),
             ([5.0, 0.0, 4.0, 1.0], "lesion box is reversed: 5,0,4,1 needs x0 < x1 and y0 < y1"),
             ([0.0, f64::NAN, 1.0, 1.0], "lesion box is not finite: 0,NaN,1,1"),
-            ([-f64::MAX, 0.0, f64::MAX, 1.0], ""),
+            ([0.0, 0.0, 2e9, 1.0], "lesion box is too far from the slice: 0,0,2000000000,1"),
+            ([0.0, 0.0, 1e-7, 1.0], "lesion box is empty: 0.0000001 x 1 px"),
         ];
         for ([x0, y0, x1, y1], message) in cases {
-            let got = LesionBox::new(x0, y0, x1, y1).unwrap_err().to_string();
-            assert!(message.is_empty() || got == message, "{got}");
+            assert_eq!(LesionBox::new(x0, y0, x1, y1).unwrap_err().to_string(), message);
+        }
+        for [x0, y0, x1, y1] in
+            [[-1e9, -1e9, 1e9, 1e9], [1e9 - 2e-6, 0.0, 1e9, 2e-6], [-1e9, 5.0, -1e9 + 1.0, 1e9]]
+        {
+            let square = LesionBox::new(x0, y0, x1, y1).unwrap().grown_to_square();
+            assert!(square.width() > 0.0 && square.height() > 0.0, "{square:?}");
+            assert!(square.corners().iter().all(|c| c.is_finite()), "{square:?}");
         }
     }
 

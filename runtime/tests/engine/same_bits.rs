@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 
-use recist::engine::{Kernel, Network, Operator, Plan, compile};
+use recist::engine::{Kernel, Network, Operator, Plan, RunError, compile};
 
 use crate::networks::{deep, pyramid, small, stacked_hourglass};
 use crate::{Aligned, Random, reference, share};
@@ -142,6 +142,48 @@ fn convolutions_of_few_pixels_are_split_by_channels_so_that_no_weight_is_read_tw
     let mut workspace = vec![0; plan.workspace_bytes()];
     plan.run_split(&mut workspace, &inputs, &mut outputs, Kernel::best(), &split).unwrap();
     assert_eq!(parts.into_inner(), [160 / 32, 256 / 64], "parts of the two convolutions");
+}
+
+#[test]
+fn every_part_is_computed_once_whatever_the_splitter_does() {
+    let network = pyramid(&mut Random(7), 64);
+    let plan = Aligned::new(&compile(&network).unwrap());
+    let plan = Plan::open(plan.bytes()).unwrap();
+    let inputs = inputs(&network, &mut Random(7));
+    let want = run(&plan, &inputs, Kernel::best(), 1);
+    type Splitter<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
+    let splitters: [(Splitter<'_>, bool); 4] = [
+        (&|parts, part| (0..parts).rev().for_each(part), true),
+        (&|parts, part| (0..2 * parts).chain(0..parts + 300).for_each(|i| part(i % (parts + 3))), true),
+        (
+            &|parts, part| {
+                std::thread::scope(|scope| {
+                    for _ in 0..2 {
+                        scope.spawn(|| (0..parts).for_each(part));
+                    }
+                });
+            },
+            true,
+        ),
+        (&|parts, part| (1..parts).for_each(part), false),
+    ];
+    for (number, (split, complete)) in splitters.into_iter().enumerate() {
+        let slices: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
+        let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
+        let mut written: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut workspace = vec![CANARY; plan.workspace_bytes()];
+        let done = plan.run_split(&mut workspace, &slices, &mut written, Kernel::best(), split);
+        if complete {
+            done.unwrap();
+            assert!(outputs == want, "splitter {number}");
+        } else {
+            assert!(
+                matches!(done, Err(RunError::Parts { found, needed }) if found + 1 == needed),
+                "{done:?}"
+            );
+            assert!(outputs.iter().flatten().all(|&value| value == 0.0), "nothing was given out");
+        }
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@ use core::marker::PhantomData;
 /// The workspace as kernels see it: bytes that several threads write in different places.
 ///
 /// Every access is checked against the length. Steps of a validated plan write one tensor and read others (or
-/// read each pixel of an addend before they write their result over it), and the parts of a split convolution
-/// write different channels or pixels, so no byte is written while another thread reads or writes it.
+/// read each pixel of an addend before they write their result over it), and the parts of a split convolution,
+/// each run once, write different channels or pixels, so no byte is written while another thread reads or writes it.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Memory<'w> {
     base: *mut u8,
