@@ -4,7 +4,7 @@
 /// A tensor's bytes and the steps from its making to its last use, both included.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
-    pub(super) bytes: usize,
+    pub(super) bytes: u64,
     pub(super) first: usize,
     pub(super) last: usize,
 }
@@ -14,7 +14,7 @@ pub(super) struct Life {
 ///
 /// `heirs` names tensors of one layout of which the second can be written over the first, pixel by pixel: it is,
 /// if the first is not read again.
-pub(super) fn place(lives: &[Life], heirs: &[(usize, usize)]) -> (Vec<usize>, usize) {
+pub(super) fn place(lives: &[Life], heirs: &[(usize, usize)]) -> (Vec<u64>, u64) {
     let mut lives = lives.to_vec();
     // The first tensor of each place.
     let mut places: Vec<usize> = (0..lives.len()).collect();
@@ -38,7 +38,7 @@ pub(super) fn place(lives: &[Life], heirs: &[(usize, usize)]) -> (Vec<usize>, us
             .collect();
         taken.sort_unstable();
         let mut gaps = vec![];
-        let mut free = 0_usize;
+        let mut free = 0_u64;
         for (start, end) in taken {
             if start >= free + lives[i].bytes {
                 gaps.push((start - free, free));
@@ -48,7 +48,7 @@ pub(super) fn place(lives: &[Life], heirs: &[(usize, usize)]) -> (Vec<usize>, us
         offsets[i] = gaps.into_iter().min().map_or(free, |(_, at)| at);
         placed.push(i);
     }
-    let offsets: Vec<usize> = places.iter().map(|place| offsets[*place]).collect();
+    let offsets: Vec<u64> = places.iter().map(|place| offsets[*place]).collect();
     let bytes = lives.iter().zip(&offsets).map(|(life, at)| at + life.bytes).max().unwrap_or(0);
     (offsets, bytes.next_multiple_of(64))
 }

@@ -133,6 +133,13 @@ pub enum PlanError {
         /// The table.
         table: &'static str,
     },
+    /// The workspace is larger than an engine's can be, or than the tensors need.
+    Workspace {
+        /// The bytes that the plan works in.
+        found: u64,
+        /// The most that it may.
+        most: u64,
+    },
     /// A tensor cannot be.
     Tensor {
         /// Its number.
@@ -189,7 +196,7 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    /// What [`Plan::run`] needs to work in.
+    /// What [`Plan::run`] needs to work in: at most 1 GiB.
     #[must_use]
     pub const fn workspace_bytes(&self) -> usize {
         self.workspace_bytes
@@ -265,6 +272,9 @@ impl fmt::Display for PlanError {
             }
             Self::Checksum => f.write_str("plan is damaged: its checksum does not match its contents"),
             Self::Table { table } => write!(f, "plan's {table} do not lie in it"),
+            Self::Workspace { found, most } => {
+                write!(f, "plan works in {found} bytes where at most {most} are expected")
+            }
             Self::Tensor { tensor, reason } => write!(f, "plan's tensor {tensor} {reason}"),
             Self::Step { step, reason } => write!(f, "plan's step {step} {reason}"),
         }

@@ -11,6 +11,7 @@ use super::packing;
 use super::plan::{
     FORMAT_VERSION, Header, MAGIC, NONE, Plan, PlanError, StepRecord, TensorRecord, checksum, kind,
 };
+use super::validate::LARGEST_WORKSPACE;
 
 /// Why a network has no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum CompileError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The network is larger than a plan can be (4 GiB).
+    /// The network is larger than a plan (4 GiB) or its workspace (1 GiB) can be.
     TooLarge,
     /// The finished plan is not valid: a tensor's numbers or shapes contradict each other.
     Plan(PlanError),
@@ -47,6 +48,9 @@ pub fn compile(network: &Network) -> Result<Vec<u8>, CompileError> {
         .collect();
     let mut tensors = layout(network, &steps, &fused);
     let workspace_bytes = place(network, &steps, &fused, &mut tensors);
+    if workspace_bytes > LARGEST_WORKSPACE {
+        return Err(CompileError::TooLarge);
+    }
 
     let mut blob = vec![];
     let mut records = vec![];
@@ -189,7 +193,7 @@ fn place(
     steps: &[(usize, &Operator)],
     fused: &HashMap<TensorId, TensorId>,
     tensors: &mut [TensorRecord],
-) -> usize {
+) -> u64 {
     let mut lives: Vec<Option<Life>> = vec![None; tensors.len()];
     let mut live = |id: TensorId, at: usize| {
         let life = lives[id.0].get_or_insert(Life { bytes: tensors[id.0].bytes(), first: at, last: at });
@@ -211,7 +215,9 @@ fn place(
         .filter_map(|(addend, output)| Some((place_of(addend)?, place_of(output)?)))
         .collect();
     let (offsets, bytes) = liveness::place(&lives, &heirs);
-    ids.iter().zip(offsets).for_each(|(id, offset)| tensors[*id].offset = word(offset));
+    ids.iter()
+        .zip(offsets)
+        .for_each(|(id, offset)| tensors[*id].offset = u32::try_from(offset).unwrap_or(u32::MAX));
     // A tensor that nothing makes lies anywhere in the workspace: it must only be valid.
     bytes
 }
@@ -338,7 +344,7 @@ fn append(bytes: &mut Vec<u8>, part: &[u8]) -> u32 {
 }
 
 fn assemble(
-    workspace_bytes: usize,
+    workspace_bytes: u64,
     tensors: &[TensorRecord],
     steps: &[StepRecord],
     [inputs, outputs]: &[Vec<u32>; 2],
@@ -356,7 +362,7 @@ fn assemble(
         version: FORMAT_VERSION,
         plan_bytes: fits(bytes.len())?,
         checksum: checksum(&bytes[size_of::<Header>()..]),
-        workspace_bytes: fits(workspace_bytes)?,
+        workspace_bytes: u32::try_from(workspace_bytes).map_err(|_| CompileError::TooLarge)?,
         tensors_at,
         tensors: fits(tensors.len())?,
         steps_at,

@@ -3,15 +3,23 @@
 use super::LARGEST;
 use super::plan::{NONE, Plan, PlanError, StepRecord, TensorRecord, kind};
 
-/// No tensor has more rows, columns or channels: products of three stay far below 2^63.
-const LONGEST: u32 = 1 << 14;
+/// No tensor has more rows, columns or channels, no kernel more rows, no windows lie further apart, no halo is wider:
+/// products of these stay far below 2^63. They are taken in 64 bits, on processors of 32 bits too.
+pub(super) const LONGEST: u32 = 1 << 14;
+pub(super) const LARGEST_KERNEL: u32 = 1 << 10;
+pub(super) const LONGEST_STRIDE: u32 = 1 << 10;
+pub(super) const WIDEST_HALO: u32 = 64;
+
+/// The most that a plan may work in: 1 GiB, which every processor addresses, with a model before it.
+pub(super) const LARGEST_WORKSPACE: u64 = 1 << 30;
 
 /// Bytes after a tensor that kernels may read (never write): the last group of a single-channel row.
 pub(super) const SLACK: usize = 64;
 
 pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
+    check_workspace(plan)?;
     for (tensor, record) in plan.tensors.iter().enumerate() {
-        record.check(plan.workspace_bytes).map_err(|reason| PlanError::Tensor { tensor, reason })?;
+        record.check(plan.workspace_bytes as u64).map_err(|reason| PlanError::Tensor { tensor, reason })?;
     }
     for (tensors, table) in [(plan.inputs, "inputs"), (plan.outputs, "outputs")] {
         if tensors.is_empty() || tensors.iter().any(|t| *t as usize >= plan.tensors.len()) {
@@ -22,6 +30,14 @@ pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
         record.check(plan).map_err(|reason| PlanError::Step { step, reason })?;
     }
     Ok(())
+}
+
+/// The workspace ends where the last tensor does.
+fn check_workspace(plan: &Plan<'_>) -> Result<(), PlanError> {
+    let end = plan.tensors.iter().map(TensorRecord::end).max().unwrap_or(0);
+    let most = end.next_multiple_of(64).min(LARGEST_WORKSPACE);
+    let found = plan.workspace_bytes as u64;
+    if found > most { Err(PlanError::Workspace { found, most }) } else { Ok(()) }
 }
 
 fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
@@ -39,28 +55,33 @@ fn is_factor(value: f32) -> bool {
 
 impl TensorRecord {
     /// Bytes from the first halo pixel to the last, and the slack.
-    pub(super) fn bytes(&self) -> usize {
-        let side = |n: u32| n as usize + 2 * self.halo as usize;
-        side(self.height) * side(self.width) * self.pixel_bytes as usize + SLACK
+    pub(super) fn bytes(&self) -> u64 {
+        let side = |n: u32| u64::from(n) + 2 * u64::from(self.halo);
+        side(self.height)
+            .saturating_mul(side(self.width))
+            .saturating_mul(self.pixel_bytes.into())
+            .saturating_add(SLACK as u64)
     }
 
-    fn check(&self, workspace_bytes: usize) -> Result<(), &'static str> {
+    fn end(&self) -> u64 {
+        self.bytes().saturating_add(self.offset.into())
+    }
+
+    fn check(&self, workspace_bytes: u64) -> Result<(), &'static str> {
         let sides = [self.channels, self.height, self.width, self.pixel_bytes];
         require(sides.iter().all(|n| (1..=LONGEST).contains(n)), "has a size that cannot be")?;
-        require(self.halo <= 64, "has a halo that cannot be")?;
+        require(self.halo <= WIDEST_HALO, "has a halo that cannot be")?;
         let padded = self.pixel_bytes.is_multiple_of(16) && self.pixel_bytes >= self.channels;
         require(padded || (self.pixel_bytes == 1 && self.channels == 1), "has pixels of a wrong size")?;
         require(self.offset.is_multiple_of(64), "does not lie at a multiple of 64")?;
-        let end = (self.offset as usize).checked_add(self.bytes());
-        require(end.is_some_and(|end| end <= workspace_bytes), "does not lie in the workspace")?;
+        require(self.end() <= workspace_bytes, "does not lie in the workspace")?;
         require(self.zero_point <= LARGEST.into(), "has a zero point above 127")?;
         require(self.scale.is_normal() && self.scale > 0.0, "has a scale that is not positive")
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
-        let range = |t: &Self| t.offset as usize..t.offset as usize + t.bytes();
-        let (a, b) = (range(self), range(other));
-        a.start < b.end && b.start < a.end
+    /// Whether the two share a byte, halos and slack among them.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        u64::from(self.offset) < other.end() && u64::from(other.offset) < self.end()
     }
 
     fn same_plane(&self, other: &Self) -> bool {
@@ -144,15 +165,17 @@ impl StepRecord {
         }
     }
 
-    /// All windows must lie in the input and its halo.
+    /// There are as many windows as lie in the input and its padding, which lies in the halo.
     fn check_window(&self, input: &TensorRecord, output: &TensorRecord) -> Result<(), &'static str> {
-        require((1..=1024).contains(&self.kernel), "has a kernel that cannot be")?;
-        require((1..=1024).contains(&self.stride), "has a stride that cannot be")?;
+        require((1..=LARGEST_KERNEL).contains(&self.kernel), "has a kernel that cannot be")?;
+        require((1..=LONGEST_STRIDE).contains(&self.stride), "has a stride that cannot be")?;
         require(self.padding <= input.halo && self.padding < self.kernel, "has a padding that cannot be")?;
-        let reach = |out: u32| (out - 1) * self.stride + self.kernel;
-        let room = |side: u32| side + self.padding + input.halo;
-        let inside = reach(output.height) <= room(input.height) && reach(output.width) <= room(input.width);
-        require(inside, "reads beyond its input")
+        let windows = |side: u32| {
+            let room = (side + 2 * self.padding).checked_sub(self.kernel)?;
+            Some(room / self.stride + 1)
+        };
+        let found = [Some(output.height), Some(output.width)];
+        require(found == [input.height, input.width].map(windows), "gives an output of a wrong size")
     }
 
     fn check_convolution(
@@ -170,17 +193,16 @@ impl StepRecord {
             "reads beyond a single channel",
         )?;
         let channels = output.pixel_bytes as usize;
-        let weights = channels * self.kernel as usize * self.run_bytes(input);
-        let parts =
-            [(self.weights_at, weights), (self.bias_at, 4 * channels), (self.scales_at, 4 * channels)];
+        let weights = self.weight_bytes(input, output);
+        let of_channels = 4 * u64::from(output.pixel_bytes);
+        let parts = [(self.weights_at, weights), (self.bias_at, of_channels), (self.scales_at, of_channels)];
         for (at, length) in parts {
-            let end = (at as usize).checked_add(length);
             require(at.is_multiple_of(64), "has weights that are not aligned")?;
-            require(end.is_some_and(|end| end <= plan.blob.len()), "has weights beyond the plan")?;
+            require(u64::from(at) + length <= plan.blob.len() as u64, "has weights beyond the plan")?;
         }
         let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
         let biases = self.bias(plan, channels).ok_or("has biases that are not aligned")?;
-        let products = (weights / channels) as f32 * f32::from(LARGEST) * 128.0;
+        let products = (weights / channels as u64) as f32 * f32::from(LARGEST) * 128.0;
         // A sum wraps: it is never more than 2^31.
         let sum = |bias: &i32| (products + bias.unsigned_abs() as f32).min((1_u32 << 31) as f32);
         let bounded = |(scale, bias)| (0.0..=GREATEST_RESULT).contains(&(scale * sum(bias)));
@@ -190,6 +212,11 @@ impl StepRecord {
     /// Bytes of one row of a kernel over all channels, a multiple of 4.
     pub(super) fn run_bytes(&self, input: &TensorRecord) -> usize {
         (self.kernel as usize * input.pixel_bytes as usize).next_multiple_of(4)
+    }
+
+    /// Bytes of all weights of a convolution.
+    fn weight_bytes(&self, input: &TensorRecord, output: &TensorRecord) -> u64 {
+        u64::from(output.pixel_bytes) * u64::from(self.kernel) * self.run_bytes(input) as u64
     }
 
     pub(super) fn weights<'a>(&self, plan: &Plan<'a>, bytes: usize) -> Option<&'a [u8]> {
@@ -205,4 +232,70 @@ impl StepRecord {
         let bytes = plan.blob.get(self.scales_at as usize..self.scales_at as usize + 4 * channels)?;
         zerocopy::FromBytes::ref_from_bytes(bytes).ok()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENSOR: TensorRecord = TensorRecord {
+        offset: 0,
+        channels: 16,
+        height: 16,
+        width: 16,
+        pixel_bytes: 16,
+        halo: 0,
+        zero_point: 0,
+        scale: 1.0,
+    };
+
+    #[test]
+    fn sizes_that_wrap_in_32_bits_are_refused() {
+        const OUTSIDE: Result<(), &str> = Err("does not lie in the workspace");
+        let whole = TENSOR.bytes();
+        assert_eq!((TENSOR.check(whole), TENSOR.check(whole - 1)), (Ok(()), OUTSIDE));
+        // 2^32 bytes of pixels, and a place near the end of 32 bits.
+        let wide = TensorRecord { height: LONGEST, width: LONGEST, ..TENSOR };
+        let far = TensorRecord { offset: u32::MAX - 63, ..TENSOR };
+        assert_eq!((wide.bytes(), far.end()), ((1 << 32) + SLACK as u64, (1 << 32) - 64 + whole));
+        assert_eq!((wide.check(LARGEST_WORKSPACE), far.check(LARGEST_WORKSPACE)), (OUTSIDE, OUTSIDE));
+        assert!(wide.overlaps(&TensorRecord { offset: 1 << 30, ..TENSOR }));
+        assert!(!far.overlaps(&TENSOR));
+    }
+
+    #[test]
+    fn weights_that_wrap_in_32_bits_lie_beyond_the_plan() {
+        let step = StepRecord {
+            kind: kind::CONVOLUTION,
+            input: 0,
+            second: NONE,
+            output: 1,
+            kernel: LARGEST_KERNEL,
+            stride: 1,
+            padding: 0,
+            upsampled: 0,
+            relu: 0,
+            blocks: 1,
+            weights_at: 0,
+            bias_at: 0,
+            scales_at: 0,
+            factor: 0.0,
+            second_factor: 0.0,
+            reserved: 0,
+        };
+        // 2^34 bytes: none in 32 bits.
+        let input =
+            TensorRecord { height: LARGEST_KERNEL, width: LARGEST_KERNEL, pixel_bytes: 256, ..TENSOR };
+        let output = TensorRecord { height: 1, width: 1, pixel_bytes: 64, ..TENSOR };
+        let Blob(blob) = &Blob([0; 4096]);
+        let plan = Plan { workspace_bytes: 0, tensors: &[], steps: &[], inputs: &[], outputs: &[], blob };
+        assert_eq!(step.check_convolution(&plan, &input, &output), Err("has weights beyond the plan"));
+        // The control: weights of 64 bytes by 64 channels lie in it.
+        let few = StepRecord { kernel: 1, ..step };
+        let input = TensorRecord { height: 1, width: 1, pixel_bytes: 64, ..TENSOR };
+        assert_eq!(few.check_convolution(&plan, &input, &output), Ok(()));
+    }
+
+    #[repr(align(64))]
+    struct Blob([u8; 4096]);
 }

@@ -44,9 +44,12 @@ pub(super) struct Measured {
 
 impl RecistModel {
     /// The size of the caller's block for these plans, as `recist_memory_required` tells it.
+    ///
+    /// Never more than 32 bits hold: a validated plan works in at most 1 GiB.
     #[must_use]
     pub fn bytes(plans: &Plans<'_>) -> usize {
-        size_of::<Self>() + plans.workspace_bytes()
+        // Were that not so, no block would be large enough.
+        size_of::<Self>().checked_add(plans.workspace_bytes()).unwrap_or(usize::MAX)
     }
 
     /// Makes a model at the front of `memory`.
