@@ -15,10 +15,12 @@ pub(super) struct Parameters {
 
 impl Integers<'_> {
     /// The integers of the convolution called `name`: its second and third input come from DequantizeLinear
-    /// nodes on constants, along the output channels, without zero points.
+    /// nodes on constants, without zero points. What these make of them, [`Parameters::check`] compares.
     pub(super) fn of_convolution(&self, name: &str) -> Result<Parameters, OnnxError> {
         let wrong = |reason: &str| OnnxError::node(name, reason);
-        let node = self.0.nodes.iter().find(|node| node.name == name);
+        // Names are unique only among the nodes that an output needs.
+        let needed = self.0.eval_order().map_err(OnnxError::tract)?;
+        let node = needed.into_iter().map(|id| &self.0.nodes[id]).find(|node| node.name == name);
         let node = node.ok_or_else(|| wrong("it is not in the file"))?;
         let [_, weight, bias] = node.inputs[..] else {
             return Err(wrong("a quantised convolution has weights and a bias"));
@@ -57,6 +59,45 @@ impl Integers<'_> {
         }
         Ok((integers, scales))
     }
+}
+
+impl Parameters {
+    /// Checks that `weights` and `bias`, the floats that the model computes with, are these integers as the engine
+    /// takes them: weights times the scale of their output channel, a bias times this and the input's scale.
+    ///
+    /// # Errors
+    /// Says which are not.
+    pub(super) fn check(
+        &self,
+        input_scale: f32,
+        weights: Option<&[f32]>,
+        bias: Option<&[f32]>,
+    ) -> Result<(), &'static str> {
+        let channel = (self.weights.len() / self.scales.len().max(1)).max(1);
+        let scales = self.scales.iter().map(|&scale| f64::from(scale));
+        let exact_weights = self.weights.chunks(channel).zip(scales.clone());
+        let exact_weights =
+            exact_weights.flat_map(|(row, scale)| row.iter().map(move |&weight| f64::from(weight) * scale));
+        let exact_bias = self.bias.iter().zip(scales);
+        let exact_bias = exact_bias.map(|(&bias, scale)| f64::from(bias) * f64::from(input_scale) * scale);
+        if !weights.is_some_and(|weights| are_rounded(weights, exact_weights)) {
+            Err("its weights are not their integers times a scale per output channel")
+        } else if !bias.is_some_and(|bias| are_rounded(bias, exact_bias)) {
+            Err("its bias is not its integers times the scales of input and weights")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How far a float may be from what it is a product of: a product of three numbers, one of them a rounded one, is
+/// rounded three times, by 2^-24 each.
+const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
+
+fn are_rounded(found: &[f32], exact: impl Iterator<Item = f64> + Clone) -> bool {
+    let is_rounded =
+        |(&found, exact): (&f32, f64)| (f64::from(found) - exact).abs() <= ROUNDING * exact.abs();
+    found.len() == exact.clone().count() && found.iter().zip(exact).all(is_rounded)
 }
 
 /// The numbers of a tensor of this type.

@@ -1,12 +1,13 @@
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
+use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8};
 
-use super::OnnxError;
-use super::integers::{Integers, Parameters, values};
+use super::integers::{Integers, values};
+use super::{OnnxError, attributes};
 use crate::engine::{Convolution, LARGEST, Network, Operator, Shape, Tensor, TensorId};
 
 type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
@@ -22,12 +23,15 @@ type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
 /// If tract cannot read the model, or a node has no form in the engine: it is named, and nothing is
 /// computed in floats instead.
 pub fn lower(onnx: &[u8]) -> Result<Network, OnnxError> {
+    let file = tract_onnx::onnx().proto_model_for_read(&mut std::io::Cursor::new(onnx));
+    attributes::check(&file.map_err(OnnxError::tract)?)?;
     let model = read(onnx)?;
     let typed = model.clone().into_typed().map_err(OnnxError::tract)?;
     let mut lowering = Lowering {
         typed: &typed,
         integers: Integers(&model),
         tensors: vec![None; typed.nodes.len()],
+        inputs: Vec::new(),
         network: Network::default(),
     };
     let order = typed.eval_order().map_err(OnnxError::tract)?;
@@ -43,6 +47,15 @@ pub fn lower(onnx: &[u8]) -> Result<Network, OnnxError> {
             .tensor(outlet.node)
             .ok_or_else(|| OnnxError::node(&node.name, "an output is not quantised"))?;
         lowering.network.outputs.push(tensor);
+    }
+    for outlet in typed.input_outlets().map_err(OnnxError::tract)? {
+        let rounded: Vec<_> = lowering.inputs.iter().filter(|(source, _)| *source == outlet.node).collect();
+        let [&(_, tensor)] = rounded[..] else {
+            let times = rounded.len();
+            let reason = format!("this input is rounded {times} times, not once");
+            return Err(OnnxError::node(&typed.nodes[outlet.node].name, reason));
+        };
+        lowering.network.inputs.push(tensor);
     }
     Ok(lowering.network)
 }
@@ -60,6 +73,8 @@ struct Lowering<'a> {
     integers: Integers<'a>,
     /// The engine's tensor of each dequantised node.
     tensors: Vec<Option<TensorId>>,
+    /// The sources, and what each is rounded to.
+    inputs: Vec<(usize, TensorId)>,
     network: Network,
 }
 
@@ -100,7 +115,10 @@ impl<'a> Lowering<'a> {
         let ending = self.ending(self.input(rounding, 0), zero_point, dequantise.scale)?;
         let before = ending.before;
         if before.op.name() == "Source" {
-            self.network.inputs.push(tensor);
+            if ending.relu && zero_point > 0 {
+                return Err(OnnxError::node(&before.name, "the engine has no rectifier behind an input"));
+            }
+            self.inputs.push((before.id, tensor));
             return Ok(());
         }
         let operator = if before.op.downcast_ref::<Conv>().is_some() {
@@ -117,7 +135,7 @@ impl<'a> Lowering<'a> {
         } else if before.op.name() == "Resize" {
             let input = self.read(before, 0)?;
             self.same_numbers(before, input, tensor)?;
-            self.doubles(before, input, shape)?;
+            self.check_doubles(before, input, shape)?;
             Operator::Upsample { input, output: tensor }
         } else {
             return Err(OnnxError::no_operator(&before.name, &before.op.name()));
@@ -160,7 +178,7 @@ impl<'a> Lowering<'a> {
             return Err(OnnxError::node(&node.name, "the maximum's limit is not one number"));
         };
         if limit == 0.0 {
-            Ok(Ending { before: value, relu: value.op.name() != "Source" })
+            Ok(Ending { before: value, relu: true })
         } else if limit.to_bits() == lowest.to_bits() {
             // A rectifier may come before, where the value's range holds numbers below 0 all the same.
             match is_binary(value, "Max").then(|| self.ending(value, 0, scale)).transpose()? {
@@ -196,6 +214,11 @@ impl<'a> Lowering<'a> {
 
     fn sum(&mut self, node: &'a Node, output: TensorId, relu: bool) -> Result<Operator, OnnxError> {
         for i in 0..2 {
+            if shape(self.input(node, i))? != shape(node)? {
+                return Err(OnnxError::node(&node.name, "it adds numbers of different shapes"));
+            }
+        }
+        for i in 0..2 {
             let addend = self.input(node, i);
             if addend.op.downcast_ref::<Conv>().is_some() {
                 let residual = self.read(node, 1 - i)?;
@@ -218,31 +241,50 @@ impl<'a> Lowering<'a> {
         if operator.group != 1 {
             return Err(OnnxError::node(&node.name, format!("{} groups", operator.group)));
         }
+        if operator.q_params.is_some() {
+            return Err(OnnxError::node(&node.name, "it does not compute with floats"));
+        }
         let [kernel, stride, padding] = window(node, &operator.pool_spec)?;
         let input = self.read(node, 0)?;
-        let Parameters { weights, scales, bias } = self.integers.of_convolution(&node.name)?;
+        let parameters = self.integers.of_convolution(&node.name)?;
+        let input_scale = self.network.tensors[input.0].scale;
+        let [weights, bias] = [1, 2].map(|i| self.constant(node, i));
+        parameters
+            .check(input_scale, weights.as_deref(), bias.as_deref())
+            .map_err(|reason| OnnxError::node(&node.name, reason))?;
         Ok(Operator::Convolution(Convolution {
             input,
             output,
             kernel,
             stride,
             padding,
-            weights,
-            weight_scales: scales,
-            bias,
+            weights: parameters.weights,
+            weight_scales: parameters.scales,
+            bias: parameters.bias,
             residual,
             relu,
         }))
     }
 
-    fn doubles(&self, node: &Node, input: TensorId, output: Shape) -> Result<(), OnnxError> {
+    /// Checks that a Resize doubles rows and columns, by factors of exactly 2: a file may give others and the same
+    /// shape, and then other pixels are repeated.
+    fn check_doubles(&self, node: &Node, input: TensorId, output: Shape) -> Result<(), OnnxError> {
         let from = self.network.tensors[input.0].shape;
         // The operator's type is private to tract; what it prints is not.
         let text = format!("{:?}", node.op);
-        let nearest =
-            ["Asymmetric", "interpolator: Nearest", "nearest: Floor"].iter().all(|part| text.contains(part));
+        let nearest = ["coord_transformer: Plain(Asymmetric)", "interpolator: Nearest", "nearest: Floor"];
+        let nearest = nearest.iter().all(|part| text.contains(part));
         let doubled = output == Shape { height: 2 * from.height, width: 2 * from.width, ..from };
-        if nearest && doubled {
+        // Of region, scales and sizes, what is given and not empty.
+        let given = (1..node.inputs.len()).map(|i| self.constant_tensor(node, i));
+        let given: Vec<_> = given.filter(|tensor| tensor.is_none_or(|tensor| tensor.len() > 0)).collect();
+        let by_two = match given[..] {
+            // Sizes are the shape's.
+            [Some(tensor)] if tensor.datum_type() == i64::datum_type() => true,
+            [Some(tensor)] => values::<f32>(tensor).is_some_and(|scales| scales == [1.0, 1.0, 2.0, 2.0]),
+            _ => false,
+        };
+        if nearest && doubled && by_two {
             Ok(())
         } else {
             Err(OnnxError::node(&node.name, "only nearest, asymmetric, floor enlargement by 2 is known"))
@@ -262,10 +304,19 @@ impl<'a> Lowering<'a> {
         &self.typed.nodes[node.inputs[i].node]
     }
 
+    /// The floats that a node reads as input `i`, if they are constant.
     fn constant(&self, node: &Node, i: usize) -> Option<Vec<f32>> {
+        let before = self.input(node, i);
+        // tract casts a bias to floats even if it is of floats.
+        let cast = before.op.downcast_ref::<Cast>().is_some_and(|cast| cast.to == f32::datum_type());
+        let tensor =
+            self.constant_tensor(node, i).or_else(|| self.constant_tensor(cast.then_some(before)?, 0));
+        values::<f32>(tensor?)
+    }
+
+    fn constant_tensor(&self, node: &Node, i: usize) -> Option<&'a tract_onnx::prelude::Tensor> {
         let outlet = node.inputs[i];
-        let tensor = self.typed.nodes[outlet.node].outputs[outlet.slot].fact.konst.as_ref()?;
-        values::<f32>(tensor)
+        self.typed.nodes[outlet.node].outputs[outlet.slot].fact.konst.as_deref()
     }
 
     /// The engine's tensor that a node reads as input `i`.

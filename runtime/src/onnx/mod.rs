@@ -5,6 +5,7 @@
 //! as operators of tract's: run one by one ([`TractNetworks`]) or as one model with our sampler and decoding
 //! as operators between and behind them ([`TractCascade`]).
 
+mod attributes;
 mod decoding_operator;
 mod error;
 mod integers;
