@@ -26,20 +26,19 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.runs_here());
-    let mut answers = kernels.map(|kernel| run(&plan, kernel));
+    let mut answers = kernels.zip(1..).map(|(kernel, before)| run(&plan, kernel, before));
     let scalar = answers.next();
-    assert!(answers.all(|answer| Some(answer) == scalar), "kernels differ");
+    assert!(answers.all(|answer| Some(answer) == scalar), "kernels differ, or what the workspace held matters");
     Corpus::Keep
 });
 
-/// The bits of all outputs.
-fn run(plan: &Plan<'_>, kernel: Kernel) -> Vec<u32> {
+/// The bits of all outputs, in a workspace full of `before`.
+fn run(plan: &Plan<'_>, kernel: Kernel, before: u8) -> Vec<u32> {
     let inputs: Vec<_> = plan.inputs().map(|port| vec![0.5; port.values()]).collect();
     let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
     let mut slices: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    // A plan may read what it never wrote.
-    let mut workspace = vec![0; plan.workspace_bytes()];
+    let mut workspace = vec![before; plan.workspace_bytes()];
     plan.run(&mut workspace, &inputs, &mut slices, kernel).expect("every buffer has its size");
     outputs.into_iter().flatten().map(f32::to_bits).collect()
 }

@@ -16,11 +16,11 @@
 //!
 //! *Requantisation* takes a float32 `r`, the result in units of the output's scale, to
 //! `q = round(min(max(r, low - z), 127 - z)) + z`, where `low` is `z` after a rectified linear unit and 0
-//! else. A plan whose numbers could take `r` out of int32 is refused: `m[c]` times the largest sum that its bias and
-//! so many products can reach, at most 2^31, is at most 2^30, and factors `k` are at most 2^20.
+//! else. A plan whose numbers could take a sum or `r` out of int32 is refused: the largest sums that a channel's bias
+//! and weights can reach are in int32, `m[c]` times them is at most 2^30, and factors `k` are at most 2^20.
 //!
 //! - **Quantise** (input): `r = x * (1 / s)`, with the reciprocal rounded once; NaN becomes `low`.
-//! - **Convolution**: `a = bias[c] + sum(w[c,i,y,x] * q[i,y,x])` in int32, wrapping, where the bias holds
+//! - **Convolution**: `a = bias[c] + sum(w[c,i,y,x] * q[i,y,x])` in int32, where the bias holds
 //!   `-z_in * sum(w)` already and pixels outside the input are `z_in`; `r = float32(a) * m[c]` with
 //!   `m[c] = (s_in * s_w[c]) / s_out`. With a residual `p`: `r = float32(a) * m[c] + float32(p - z_p) * k`
 //!   with `k = s_p / s_out`. A fully connected layer is a convolution whose kernel is its whole input.
@@ -39,6 +39,7 @@
 //! [`Plan::run`] is single-threaded. [`Plan::run_split`] hands large convolutions in parts to a function of
 //! the caller's, which may run them on as many threads as it likes: the bits stay the same.
 
+mod dataflow;
 mod executor;
 mod kernels;
 mod liveness;

@@ -84,7 +84,8 @@ pub(super) mod kind {
 
 /// A validated plan, borrowed from its bytes.
 ///
-/// Whatever the bytes were, a plan that was opened reads and writes inside the workspace and the bytes only.
+/// Whatever the bytes were, a plan that was opened reads and writes inside the workspace and the bytes only, and reads
+/// nothing there that it did not write before.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
     pub(super) workspace_bytes: usize,
@@ -128,6 +129,15 @@ pub enum PlanError {
     },
     /// The contents are not those that were written.
     Checksum,
+    /// A table has more entries than are checked.
+    TooMany {
+        /// The table.
+        table: &'static str,
+        /// Its entries.
+        found: usize,
+        /// The most that it can have.
+        most: usize,
+    },
     /// A table does not lie in the plan.
     Table {
         /// The table.
@@ -274,6 +284,9 @@ impl fmt::Display for PlanError {
             Self::Table { table } => write!(f, "plan's {table} do not lie in it"),
             Self::Workspace { found, most } => {
                 write!(f, "plan works in {found} bytes where at most {most} are expected")
+            }
+            Self::TooMany { table, found, most } => {
+                write!(f, "plan has {found} {table}, at most {most} are expected")
             }
             Self::Tensor { tensor, reason } => write!(f, "plan's tensor {tensor} {reason}"),
             Self::Step { step, reason } => write!(f, "plan's step {step} {reason}"),

@@ -324,8 +324,11 @@ fn weights(
     let mut bias = vec![0_i32; padded];
     let mut scales = vec![0_f32; padded];
     for (c, of_channel) in convolution.weights.chunks_exact(of_channel).enumerate() {
-        let sum: i32 = of_channel.iter().map(|w| i32::from(*w)).sum();
-        bias[c] = convolution.bias[c].wrapping_sub(sum.wrapping_mul(input.zero_point.into()));
+        let sum: i64 = of_channel.iter().map(|w| i64::from(*w)).sum();
+        let exact = i64::from(convolution.bias[c]) - sum * i64::from(input.zero_point);
+        bias[c] = i32::try_from(exact).map_err(|_| {
+            format!("the bias of channel {c} and its input's zero point come to {exact}, which int32 does not hold")
+        })?;
         scales[c] = input.scale * convolution.weight_scales[c] / output.scale;
     }
     record.blocks = word(packed.blocks);

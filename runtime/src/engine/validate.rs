@@ -1,7 +1,7 @@
 //! What must hold before anything runs: every offset, size, shape and number of a plan.
 
-use super::LARGEST;
 use super::plan::{NONE, Plan, PlanError, StepRecord, TensorRecord, kind};
+use super::{LARGEST, dataflow};
 
 /// No tensor has more rows, columns or channels, no kernel more rows, no windows lie further apart, no halo is wider:
 /// products of these stay far below 2^63. They are taken in 64 bits, on processors of 32 bits too.
@@ -17,10 +17,10 @@ pub(super) const LARGEST_WORKSPACE: u64 = 1 << 30;
 pub(super) const SLACK: usize = 64;
 
 pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
-    check_workspace(plan)?;
     for (tensor, record) in plan.tensors.iter().enumerate() {
         record.check(plan.workspace_bytes as u64).map_err(|reason| PlanError::Tensor { tensor, reason })?;
     }
+    check_workspace(plan)?;
     for (tensors, table) in [(plan.inputs, "inputs"), (plan.outputs, "outputs")] {
         if tensors.is_empty() || tensors.iter().any(|t| *t as usize >= plan.tensors.len()) {
             return Err(PlanError::Table { table });
@@ -29,7 +29,7 @@ pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {
     for (step, record) in plan.steps.iter().enumerate() {
         record.check(plan).map_err(|reason| PlanError::Step { step, reason })?;
     }
-    Ok(())
+    dataflow::check(plan)
 }
 
 /// The workspace ends where the last tensor does.
@@ -48,6 +48,23 @@ fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
 /// seven bits: together they stay within int32, and rounding need not look for infinities.
 const GREATEST_RESULT: f32 = (1 << 30) as f32;
 const GREATEST_FACTOR: f32 = (1 << 20) as f32;
+
+/// The most weights of a channel: their sum is in int32.
+const MOST_WEIGHTS: u64 = 1 << 23;
+
+/// The sum of the negative and that of the positive weights of each of a group's channels, up to 64: inputs are from 0
+/// to 127, so no sum of products, and none on the way to it, is beyond 127 times these.
+fn extremes(weights: &[u8], group: usize) -> [[i32; 2]; 64] {
+    let mut sums = [[0; 2]; 64];
+    for fours in weights.chunks_exact(4 * group) {
+        for ([least, greatest], four) in sums.iter_mut().zip(fours.as_chunks::<4>().0) {
+            let four = four.map(|weight| i32::from(weight.cast_signed()));
+            *least += four.map(|weight| weight.min(0)).iter().sum::<i32>();
+            *greatest += four.map(|weight| weight.max(0)).iter().sum::<i32>();
+        }
+    }
+    sums
+}
 
 fn is_factor(value: f32) -> bool {
     (0.0..=GREATEST_FACTOR).contains(&value)
@@ -202,11 +219,33 @@ impl StepRecord {
         }
         let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
         let biases = self.bias(plan, channels).ok_or("has biases that are not aligned")?;
-        let products = (weights / channels as u64) as f32 * f32::from(LARGEST) * 128.0;
-        // A sum wraps: it is never more than 2^31.
-        let sum = |bias: &i32| (products + bias.unsigned_abs() as f32).min((1_u32 << 31) as f32);
-        let bounded = |(scale, bias)| (0.0..=GREATEST_RESULT).contains(&(scale * sum(bias)));
-        require(scales.iter().zip(biases).all(bounded), "has a scale that takes its sums beyond 2^30")
+        let of_channel = weights / channels as u64;
+        require(of_channel <= MOST_WEIGHTS, "has more weights than a sum can have")?;
+        let bytes = weights.try_into().ok().and_then(|bytes| self.weights(plan, bytes));
+        let weights = bytes.ok_or("has weights beyond the plan")?;
+        let (run, used) = (self.run_bytes(input), (self.kernel * input.pixel_bytes) as usize);
+        let group = group as usize;
+        for (number, weights) in weights.chunks_exact(group * self.kernel as usize * run).enumerate() {
+            if run > used {
+                let last_fours = weights.chunks_exact(4 * group).skip(run / 4 - 1).step_by(run / 4);
+                let beyond = last_fours
+                    .flat_map(|fours| fours.chunks_exact(4))
+                    .flat_map(|four| &four[4 + used - run..]);
+                require(beyond.into_iter().all(|weight| *weight == 0), "has weights beyond its windows")?;
+            }
+            let extremes = extremes(weights, group);
+            for (i, [least, greatest]) in extremes.into_iter().take(group).enumerate() {
+                let (bias, scale) = (i64::from(biases[number * group + i]), scales[number * group + i]);
+                let [least, greatest] =
+                    [least, greatest].map(|sum| bias + i64::from(LARGEST) * i64::from(sum));
+                let in_range = i32::try_from(least).is_ok() && i32::try_from(greatest).is_ok();
+                require(in_range, "has sums that int32 does not hold")?;
+                let largest = least.unsigned_abs().max(greatest.unsigned_abs()) as f32;
+                let bounded = (0.0..=GREATEST_RESULT).contains(&(scale * largest));
+                require(bounded, "has a scale that takes its sums beyond 2^30")?;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of one row of a kernel over all channels, a multiple of 4.

@@ -49,7 +49,7 @@ impl RecistModel {
     #[must_use]
     pub fn bytes(plans: &Plans<'_>) -> usize {
         // Were that not so, no block would be large enough.
-        size_of::<Self>().checked_add(plans.workspace_bytes()).unwrap_or(usize::MAX)
+        size_of::<Self>().saturating_add(plans.workspace_bytes())
     }
 
     /// Makes a model at the front of `memory`.

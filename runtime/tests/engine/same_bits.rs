@@ -24,8 +24,20 @@ pub(crate) fn inputs(network: &Network, random: &mut Random) -> Vec<Vec<f32>> {
 
 /// Runs a plan in a workspace with canaries at both ends.
 pub(crate) fn run(plan: &Plan<'_>, inputs: &[Vec<f32>], kernel: Kernel, threads: usize) -> Vec<Vec<f32>> {
+    run_over(CANARY, plan, inputs, kernel, threads)
+}
+
+/// As [`run`], in a workspace full of `before`.
+pub(crate) fn run_over(
+    before: u8,
+    plan: &Plan<'_>,
+    inputs: &[Vec<f32>],
+    kernel: Kernel,
+    threads: usize,
+) -> Vec<Vec<f32>> {
     const GUARD: usize = 4096;
     let mut memory = vec![CANARY; plan.workspace_bytes() + 2 * GUARD];
+    memory[GUARD..][..plan.workspace_bytes()].fill(before);
     let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
     let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
     let workspace = &mut memory[GUARD..][..plan.workspace_bytes()];
@@ -95,6 +107,24 @@ fn results_far_beyond_the_numbers_saturate_alike_and_scales_that_leave_int32_are
     check(&set_scales(0.5), &mut random, &kernels);
     let error = compile(&set_scales(1e6)).unwrap_err().to_string();
     assert!(error.contains("has a scale that takes its sums beyond 2^30"), "{error}");
+}
+
+#[test]
+fn sums_that_leave_int32_are_refused() {
+    let with_bias = |bias: i32| {
+        let mut network = small(&mut Random(12));
+        for operator in &mut network.operators {
+            let Operator::Convolution(convolution) = operator else { continue };
+            convolution.bias.fill(bias);
+            convolution.weight_scales.fill(1e-12);
+        }
+        compile(&network).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_bias(1 << 30), Ok(()), "the control");
+    for bias in [i32::MAX, i32::MIN] {
+        let error = with_bias(bias).unwrap_err();
+        assert!(error.contains("int32 does not hold"), "{error}");
+    }
 }
 
 #[test]

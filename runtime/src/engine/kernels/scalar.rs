@@ -16,7 +16,7 @@ pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, groups: Range<usi
                 for (i, value) in window.iter().enumerate() {
                     let four = row * job.run / 4 + i / 4;
                     let weight = weights[(four * group + channel % group) * 4 + i % 4].cast_signed();
-                    sum = sum.wrapping_add(i32::from(weight) * i32::from(*value));
+                    sum += i32::from(weight) * i32::from(*value);
                 }
             }
             let mut result = sum as f32 * job.scales[channel];
