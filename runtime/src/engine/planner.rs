@@ -11,7 +11,7 @@ use super::packing;
 use super::plan::{
     FORMAT_VERSION, Header, MAGIC, NONE, Plan, PlanError, StepRecord, TensorRecord, checksum, kind,
 };
-use super::validate::LARGEST_WORKSPACE;
+use super::validate::{self, LARGEST_WORKSPACE};
 
 /// Why a network has no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub enum CompileError {
         operator: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The network's inputs name a tensor twice.
+    InputTwice {
+        /// The tensor.
+        tensor: TensorId,
     },
     /// The network is larger than a plan (4 GiB) or its workspace (1 GiB) can be.
     TooLarge,
@@ -39,6 +44,7 @@ pub enum CompileError {
 /// would not pass [`Plan::open`].
 pub fn compile(network: &Network) -> Result<Vec<u8>, CompileError> {
     check_order(network)?;
+    check_windows(network)?;
     let fused = fused_upsampling(network);
     let steps: Vec<_> = network
         .operators
@@ -47,6 +53,9 @@ pub fn compile(network: &Network) -> Result<Vec<u8>, CompileError> {
         .filter(|(_, operator)| !fused.contains_key(&operator.output()))
         .collect();
     let mut tensors = layout(network, &steps, &fused);
+    for (tensor, record) in tensors.iter().enumerate() {
+        record.check_sizes().map_err(|reason| CompileError::Plan(PlanError::Tensor { tensor, reason }))?;
+    }
     let workspace_bytes = place(network, &steps, &fused, &mut tensors);
     if workspace_bytes > LARGEST_WORKSPACE {
         return Err(CompileError::TooLarge);
@@ -79,7 +88,11 @@ pub fn compile(network: &Network) -> Result<Vec<u8>, CompileError> {
 fn check_order(network: &Network) -> Result<(), CompileError> {
     let mut made = vec![false; network.tensors.len()];
     for id in &network.inputs {
-        *made.get_mut(id.0).ok_or(CompileError::Plan(PlanError::Table { table: "inputs" }))? = true;
+        match made.get_mut(id.0) {
+            Some(made @ false) => *made = true,
+            Some(true) => return Err(CompileError::InputTwice { tensor: *id }),
+            None => return Err(CompileError::Plan(PlanError::Table { table: "inputs" })),
+        }
     }
     for (operator, op) in network.operators.iter().enumerate() {
         let error = |reason: String| CompileError::Operator { operator, reason };
@@ -95,6 +108,22 @@ fn check_order(network: &Network) -> Result<(), CompileError> {
     }
     if network.outputs.iter().any(|id| made.get(id.0) != Some(&true)) {
         return Err(CompileError::Plan(PlanError::Table { table: "outputs" }));
+    }
+    Ok(())
+}
+
+/// Every window is one that a plan can hold: what follows reckons with its numbers.
+fn check_windows(network: &Network) -> Result<(), CompileError> {
+    for (operator, op) in network.operators.iter().enumerate() {
+        let [kernel, stride, padding] = match op {
+            Operator::Convolution(c) => [c.kernel, c.stride, c.padding],
+            Operator::MaximumPool { kernel, stride, padding, .. } => [*kernel, *stride, *padding],
+            Operator::AveragePool { kernel, .. } => [*kernel, *kernel, 0],
+            Operator::Add { .. } | Operator::Upsample { .. } => continue,
+        }
+        .map(|n| n as u64);
+        validate::check_window(kernel, stride, padding)
+            .map_err(|reason| CompileError::Operator { operator, reason: reason.to_owned() })?;
     }
     Ok(())
 }
@@ -169,7 +198,7 @@ fn layout(
         channels: word(tensor.shape.channels),
         height: word(tensor.shape.height),
         width: word(tensor.shape.width),
-        pixel_bytes: if narrow[i] { 1 } else { word(tensor.shape.channels.next_multiple_of(16)) },
+        pixel_bytes: if narrow[i] { 1 } else { word(tensor.shape.channels.saturating_add(15) / 16 * 16) },
         halo: word(halo[i]),
         zero_point: tensor.zero_point.into(),
         scale: tensor.scale,
@@ -384,6 +413,7 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operator { operator, reason } => write!(f, "operator {operator}: {reason}"),
+            Self::InputTwice { tensor } => write!(f, "tensor {} is an input twice", tensor.0),
             Self::TooLarge => f.write_str("the network is larger than a plan can be"),
             Self::Plan(error) => error.fmt(f),
         }

@@ -5,10 +5,10 @@ use super::{LARGEST, dataflow};
 
 /// No tensor has more rows, columns or channels, no kernel more rows, no windows lie further apart, no halo is wider:
 /// products of these stay far below 2^63. They are taken in 64 bits, on processors of 32 bits too.
-pub(super) const LONGEST: u32 = 1 << 14;
-pub(super) const LARGEST_KERNEL: u32 = 1 << 10;
-pub(super) const LONGEST_STRIDE: u32 = 1 << 10;
-pub(super) const WIDEST_HALO: u32 = 64;
+const LONGEST: u32 = 1 << 14;
+const LARGEST_KERNEL: u32 = 1 << 10;
+const LONGEST_STRIDE: u32 = 1 << 10;
+const WIDEST_HALO: u32 = 64;
 
 /// The most that a plan may work in: 1 GiB, which every processor addresses, with a model before it.
 pub(super) const LARGEST_WORKSPACE: u64 = 1 << 30;
@@ -40,6 +40,13 @@ fn check_workspace(plan: &Plan<'_>) -> Result<(), PlanError> {
     if found > most { Err(PlanError::Workspace { found, most }) } else { Ok(()) }
 }
 
+/// A window is one that an engine's numbers hold, and it meets the input.
+pub(super) fn check_window(kernel: u64, stride: u64, padding: u64) -> Result<(), &'static str> {
+    require((1..=LARGEST_KERNEL.into()).contains(&kernel), "has a kernel that cannot be")?;
+    require((1..=LONGEST_STRIDE.into()).contains(&stride), "has a stride that cannot be")?;
+    require(padding <= WIDEST_HALO.into() && padding < kernel, "has a padding that cannot be")
+}
+
 fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(reason) }
 }
@@ -66,6 +73,16 @@ fn extremes(weights: &[u8], group: usize) -> [[i32; 2]; 64] {
     sums
 }
 
+/// That a channel's sums stay in int32 and its results within bounds, given the sums of its negative and of its positive
+/// weights.
+fn check_sums(bias: i32, scale: f32, weights: [i64; 2]) -> Result<(), &'static str> {
+    let sums = weights.map(|sum| i64::from(bias) + i64::from(LARGEST) * sum);
+    require(sums.iter().all(|sum| i32::try_from(*sum).is_ok()), "has sums that int32 does not hold")?;
+    let largest = sums[0].unsigned_abs().max(sums[1].unsigned_abs()) as f32;
+    let bounded = (0.0..=GREATEST_RESULT).contains(&(scale * largest));
+    require(bounded, "has a scale that takes its sums beyond 2^30")
+}
+
 fn is_factor(value: f32) -> bool {
     (0.0..=GREATEST_FACTOR).contains(&value)
 }
@@ -74,20 +91,22 @@ impl TensorRecord {
     /// Bytes from the first halo pixel to the last, and the slack.
     pub(super) fn bytes(&self) -> u64 {
         let side = |n: u32| u64::from(n) + 2 * u64::from(self.halo);
-        side(self.height)
-            .saturating_mul(side(self.width))
-            .saturating_mul(self.pixel_bytes.into())
-            .saturating_add(SLACK as u64)
+        side(self.height) * side(self.width) * u64::from(self.pixel_bytes) + SLACK as u64
     }
 
     fn end(&self) -> u64 {
-        self.bytes().saturating_add(self.offset.into())
+        self.bytes() + u64::from(self.offset)
+    }
+
+    /// No size, nor a product of three, is beyond what the checks below and the planner can reckon with.
+    pub(super) fn check_sizes(&self) -> Result<(), &'static str> {
+        let sides = [self.channels, self.height, self.width, self.pixel_bytes];
+        require(sides.iter().all(|n| (1..=LONGEST).contains(n)), "has a size that cannot be")?;
+        require(self.halo <= WIDEST_HALO, "has a halo that cannot be")
     }
 
     fn check(&self, workspace_bytes: u64) -> Result<(), &'static str> {
-        let sides = [self.channels, self.height, self.width, self.pixel_bytes];
-        require(sides.iter().all(|n| (1..=LONGEST).contains(n)), "has a size that cannot be")?;
-        require(self.halo <= WIDEST_HALO, "has a halo that cannot be")?;
+        self.check_sizes()?;
         let padded = self.pixel_bytes.is_multiple_of(16) && self.pixel_bytes >= self.channels;
         require(padded || (self.pixel_bytes == 1 && self.channels == 1), "has pixels of a wrong size")?;
         require(self.offset.is_multiple_of(64), "does not lie at a multiple of 64")?;
@@ -184,9 +203,8 @@ impl StepRecord {
 
     /// There are as many windows as lie in the input and its padding, which lies in the halo.
     fn check_window(&self, input: &TensorRecord, output: &TensorRecord) -> Result<(), &'static str> {
-        require((1..=LARGEST_KERNEL).contains(&self.kernel), "has a kernel that cannot be")?;
-        require((1..=LONGEST_STRIDE).contains(&self.stride), "has a stride that cannot be")?;
-        require(self.padding <= input.halo && self.padding < self.kernel, "has a padding that cannot be")?;
+        check_window(self.kernel.into(), self.stride.into(), self.padding.into())?;
+        require(self.padding <= input.halo, "has a padding that cannot be")?;
         let windows = |side: u32| {
             let room = (side + 2 * self.padding).checked_sub(self.kernel)?;
             Some(room / self.stride + 1)
@@ -233,16 +251,14 @@ impl StepRecord {
                     .flat_map(|four| &four[4 + used - run..]);
                 require(beyond.into_iter().all(|weight| *weight == 0), "has weights beyond its windows")?;
             }
-            let extremes = extremes(weights, group);
-            for (i, [least, greatest]) in extremes.into_iter().take(group).enumerate() {
-                let (bias, scale) = (i64::from(biases[number * group + i]), scales[number * group + i]);
-                let [least, greatest] =
-                    [least, greatest].map(|sum| bias + i64::from(LARGEST) * i64::from(sum));
-                let in_range = i32::try_from(least).is_ok() && i32::try_from(greatest).is_ok();
-                require(in_range, "has sums that int32 does not hold")?;
-                let largest = least.unsigned_abs().max(greatest.unsigned_abs()) as f32;
-                let bounded = (0.0..=GREATEST_RESULT).contains(&(scale * largest));
-                require(bounded, "has a scale that takes its sums beyond 2^30")?;
+            let of_group = biases.iter().zip(scales).skip(number * group).take(group);
+            // Where weights of any value would do they need not be read.
+            let most = [i8::MIN, i8::MAX].map(|weight| i64::from(weight) * of_channel.cast_signed());
+            if of_group.clone().all(|(bias, scale)| check_sums(*bias, *scale, most).is_ok()) {
+                continue;
+            }
+            for ((bias, scale), sums) in of_group.zip(extremes(weights, group)) {
+                check_sums(*bias, *scale, sums.map(i64::from))?;
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-use recist::engine::{CompileError, Kernel, Operator, Plan, PlanError, RunError, compile};
+use recist::engine::{CompileError, Kernel, Operator, Plan, PlanError, RunError, Shape, TensorId, compile};
 
 use crate::networks::{pyramid, small, stacked_hourglass};
 use crate::same_bits::run_over;
@@ -117,4 +117,40 @@ fn networks_that_cannot_be_planned_are_refused_by_operator() {
     network.operators.reverse();
     let error = compile(&network).unwrap_err().to_string();
     assert!(error.contains("is not made before it is read"), "{error}");
+}
+
+#[test]
+fn sizes_beyond_a_plan_are_refused_before_anything_is_laid_out() {
+    let network = small(&mut Random(9));
+    assert!(compile(&network).is_ok(), "control: the network is small");
+    for shape in
+        [[1, usize::MAX / 2, usize::MAX / 2], [usize::MAX, 1, 1], [1 << 31, 1 << 31, 1 << 10], [1, 0, 1]]
+    {
+        let [channels, height, width] = shape;
+        let mut network = network.clone();
+        network.tensors[0].shape = Shape { channels, height, width };
+        let error = compile(&network).unwrap_err().to_string();
+        assert_eq!(error, "plan's tensor 0 has a size that cannot be", "{shape:?}");
+    }
+    let huge = usize::MAX / 2;
+    for (kernel, stride, padding, of) in
+        [(huge, 1, 0, "kernel"), (1, huge, 0, "stride"), (1, 0, 0, "stride"), (1, 1, huge, "padding")]
+    {
+        let mut network = network.clone();
+        let Some(Operator::Convolution(c)) = network.operators.first_mut() else { panic!() };
+        (c.kernel, c.stride, c.padding) = (kernel, stride, padding);
+        let error = compile(&network).unwrap_err().to_string();
+        assert_eq!(error, format!("operator 0: has a {of} that cannot be"));
+    }
+    let mut large = network;
+    large.tensors[0].shape = Shape { channels: 16384, height: 16384, width: 16384 };
+    assert_eq!(compile(&large).unwrap_err(), CompileError::TooLarge);
+}
+
+#[test]
+fn an_input_twice_is_refused() {
+    let mut network = small(&mut Random(9));
+    assert!(compile(&network).is_ok(), "control");
+    network.inputs = vec![TensorId(0), TensorId(0)];
+    assert_eq!(compile(&network).unwrap_err(), CompileError::InputTwice { tensor: TensorId(0) });
 }
