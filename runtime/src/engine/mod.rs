@@ -47,6 +47,7 @@ mod network;
 mod packing;
 mod plan;
 mod planner;
+mod sums;
 mod validate;
 
 pub use executor::{RunError, Split};

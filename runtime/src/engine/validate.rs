@@ -1,7 +1,7 @@
 //! What must hold before anything runs: every offset, size, shape and number of a plan.
 
 use super::plan::{NONE, Plan, PlanError, StepRecord, TensorRecord, kind};
-use super::{LARGEST, dataflow};
+use super::{LARGEST, dataflow, sums};
 
 /// No tensor has more rows, columns or channels, no kernel more rows, no windows lie further apart, no halo is wider:
 /// products of these stay far below 2^63. They are taken in 64 bits, on processors of 32 bits too.
@@ -51,37 +51,9 @@ fn require(holds: bool, reason: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(reason) }
 }
 
-/// What a sum of products may come to in units of the output's scale, and the greatest factor of an addend, which has
-/// seven bits: together they stay within int32, and rounding need not look for infinities.
-const GREATEST_RESULT: f32 = (1 << 30) as f32;
+/// The greatest factor of an addend, which has seven bits: with [`sums::GREATEST_RESULT`] it stays within int32, and
+/// rounding need not look for infinities.
 const GREATEST_FACTOR: f32 = (1 << 20) as f32;
-
-/// The most weights of a channel: their sum is in int32.
-const MOST_WEIGHTS: u64 = 1 << 23;
-
-/// The sum of the negative and that of the positive weights of each of a group's channels, up to 64: inputs are from 0
-/// to 127, so no sum of products, and none on the way to it, is beyond 127 times these.
-fn extremes(weights: &[u8], group: usize) -> [[i32; 2]; 64] {
-    let mut sums = [[0; 2]; 64];
-    for fours in weights.chunks_exact(4 * group) {
-        for ([least, greatest], four) in sums.iter_mut().zip(fours.as_chunks::<4>().0) {
-            let four = four.map(|weight| i32::from(weight.cast_signed()));
-            *least += four.map(|weight| weight.min(0)).iter().sum::<i32>();
-            *greatest += four.map(|weight| weight.max(0)).iter().sum::<i32>();
-        }
-    }
-    sums
-}
-
-/// That a channel's sums stay in int32 and its results within bounds, given the sums of its negative and of its positive
-/// weights.
-fn check_sums(bias: i32, scale: f32, weights: [i64; 2]) -> Result<(), &'static str> {
-    let sums = weights.map(|sum| i64::from(bias) + i64::from(LARGEST) * sum);
-    require(sums.iter().all(|sum| i32::try_from(*sum).is_ok()), "has sums that int32 does not hold")?;
-    let largest = sums[0].unsigned_abs().max(sums[1].unsigned_abs()) as f32;
-    let bounded = (0.0..=GREATEST_RESULT).contains(&(scale * largest));
-    require(bounded, "has a scale that takes its sums beyond 2^30")
-}
 
 fn is_factor(value: f32) -> bool {
     (0.0..=GREATEST_FACTOR).contains(&value)
@@ -227,7 +199,6 @@ impl StepRecord {
             input.pixel_bytes != 1 || self.kernel as usize <= SLACK / 2,
             "reads beyond a single channel",
         )?;
-        let channels = output.pixel_bytes as usize;
         let weights = self.weight_bytes(input, output);
         let of_channels = 4 * u64::from(output.pixel_bytes);
         let parts = [(self.weights_at, weights), (self.bias_at, of_channels), (self.scales_at, of_channels)];
@@ -235,33 +206,7 @@ impl StepRecord {
             require(at.is_multiple_of(64), "has weights that are not aligned")?;
             require(u64::from(at) + length <= plan.blob.len() as u64, "has weights beyond the plan")?;
         }
-        let scales = self.scales(plan, channels).ok_or("has scales that are not aligned")?;
-        let biases = self.bias(plan, channels).ok_or("has biases that are not aligned")?;
-        let of_channel = weights / channels as u64;
-        require(of_channel <= MOST_WEIGHTS, "has more weights than a sum can have")?;
-        let bytes = weights.try_into().ok().and_then(|bytes| self.weights(plan, bytes));
-        let weights = bytes.ok_or("has weights beyond the plan")?;
-        let (run, used) = (self.run_bytes(input), (self.kernel * input.pixel_bytes) as usize);
-        let group = group as usize;
-        for (number, weights) in weights.chunks_exact(group * self.kernel as usize * run).enumerate() {
-            if run > used {
-                let last_fours = weights.chunks_exact(4 * group).skip(run / 4 - 1).step_by(run / 4);
-                let beyond = last_fours
-                    .flat_map(|fours| fours.chunks_exact(4))
-                    .flat_map(|four| &four[4 + used - run..]);
-                require(beyond.into_iter().all(|weight| *weight == 0), "has weights beyond its windows")?;
-            }
-            let of_group = biases.iter().zip(scales).skip(number * group).take(group);
-            // Where weights of any value would do they need not be read.
-            let most = [i8::MIN, i8::MAX].map(|weight| i64::from(weight) * of_channel.cast_signed());
-            if of_group.clone().all(|(bias, scale)| check_sums(*bias, *scale, most).is_ok()) {
-                continue;
-            }
-            for ((bias, scale), sums) in of_group.zip(extremes(weights, group)) {
-                check_sums(*bias, *scale, sums.map(i64::from))?;
-            }
-        }
-        Ok(())
+        sums::check(plan, self, input, output)
     }
 
     /// Bytes of one row of a kernel over all channels, a multiple of 4.
@@ -270,7 +215,7 @@ impl StepRecord {
     }
 
     /// Bytes of all weights of a convolution.
-    fn weight_bytes(&self, input: &TensorRecord, output: &TensorRecord) -> u64 {
+    pub(super) fn weight_bytes(&self, input: &TensorRecord, output: &TensorRecord) -> u64 {
         u64::from(output.pixel_bytes) * u64::from(self.kernel) * self.run_bytes(input) as u64
     }
 
