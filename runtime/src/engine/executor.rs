@@ -223,7 +223,7 @@ fn convolve(
     split: Option<Split<'_>>,
 ) -> Result<(), RunError> {
     let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);
-    let work = pixels * job.channels * job.kernel_rows * job.run;
+    let work = [job.channels, job.kernel_rows, job.run].into_iter().fold(pixels, usize::saturating_mul);
     let Some(split) = split.filter(|_| work >= WORTH_SPLITTING) else {
         kernel.convolve(memory, job, 0..groups, 0..pixels);
         return Ok(());

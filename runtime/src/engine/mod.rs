@@ -41,6 +41,7 @@
 
 mod dataflow;
 mod executor;
+mod fusion;
 mod kernels;
 mod liveness;
 mod network;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use zerocopy::IntoBytes;
 
+use super::fusion::{fused_upsampling, source};
 use super::liveness::{self, Life};
 use super::network::{Convolution, Network, Operator, Tensor, TensorId};
 use super::packing;
@@ -128,42 +129,6 @@ fn check_windows(network: &Network) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// Upsampled tensors that need not exist, with what they are made of.
-fn fused_upsampling(network: &Network) -> HashMap<TensorId, TensorId> {
-    let mut fused: HashMap<_, _> = network
-        .operators
-        .iter()
-        .filter_map(|operator| match operator {
-            Operator::Upsample { input, output } => Some((*output, *input)),
-            Operator::Convolution(_)
-            | Operator::MaximumPool { .. }
-            | Operator::AveragePool { .. }
-            | Operator::Add { .. } => None,
-        })
-        .filter(|(output, input)| {
-            network.tensors[output.0].scale.to_bits() == network.tensors[input.0].scale.to_bits()
-                && network.tensors[output.0].zero_point == network.tensors[input.0].zero_point
-        })
-        .collect();
-    let sources: Vec<_> = fused.values().copied().collect();
-    fused.retain(|output, _| !network.outputs.contains(output) && !sources.contains(output));
-    for operator in &network.operators {
-        match operator {
-            Operator::Convolution(c) => {
-                fused.remove(&c.input);
-            }
-            Operator::MaximumPool { input, .. } | Operator::AveragePool { input, .. } => {
-                fused.remove(input);
-            }
-            Operator::Add { first, second, .. } if fused.contains_key(second) => {
-                fused.remove(first);
-            }
-            Operator::Add { .. } | Operator::Upsample { .. } => {}
-        }
-    }
-    fused
-}
-
 /// Every tensor's halo and pixels; offsets follow later.
 fn layout(
     network: &Network,
@@ -204,11 +169,6 @@ fn layout(
         scale: tensor.scale,
     };
     network.tensors.iter().enumerate().map(record).collect()
-}
-
-/// A tensor as it is read: itself, or what it is upsampled from.
-fn source(id: TensorId, fused: &HashMap<TensorId, TensorId>) -> (TensorId, bool) {
-    fused.get(&id).map_or((id, false), |small| (*small, true))
 }
 
 /// A number that fits 32 bits: sizes beyond that do not pass validation and become its largest.

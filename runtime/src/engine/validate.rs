@@ -177,6 +177,8 @@ impl StepRecord {
     fn check_window(&self, input: &TensorRecord, output: &TensorRecord) -> Result<(), &'static str> {
         check_window(self.kernel.into(), self.stride.into(), self.padding.into())?;
         require(self.padding <= input.halo, "has a padding that cannot be")?;
+        let row = u64::from(input.width + 2 * input.halo) * u64::from(input.pixel_bytes);
+        require(row * u64::from(self.stride) <= LARGEST_WORKSPACE, "has a stride beyond its input")?;
         let windows = |side: u32| {
             let room = (side + 2 * self.padding).checked_sub(self.kernel)?;
             Some(room / self.stride + 1)
