@@ -341,3 +341,31 @@ fn inputs_are_in_the_order_of_the_file() {
         assert_eq!(heights, [[2, 8], [8, 2]][at]);
     }
 }
+
+/// tract leaves constants of more than 4 MiB as they are: found on a ResNet-50, which was refused whole.
+#[test]
+fn parameters_too_large_for_tract_to_fold_are_checked_all_the_same() {
+    let channels = 1040;
+    let graph = Graph::build::<GraphError>(|root| {
+        let x = root.input("x", Shape::new(channels, 1, 1))?;
+        Ok(vec![root.convolution("wide", x, channels, Window::same(1, 1))?])
+    });
+    let graph = graph.unwrap();
+    let mut weights = Weights::initialise(&graph, 5);
+    for (i, value) in weights.get_mut("wide.weight").unwrap().values_mut().iter_mut().enumerate() {
+        *value = ((i % 13) as f32 - 6.0) * (i / channels + 60) as f32 / 4000.0;
+    }
+    let folded = quantise::fold(&graph, &weights).unwrap();
+    let image: Vec<f32> = (0..channels).map(|i| (i % 101) as f32 / 100.0).collect();
+    let ranges = Calibration::measure(&folded, &image).unwrap().ranges(Rule::MinMax);
+    let lowered = quantise::lower(&folded, &ranges).unwrap();
+    let file = int8("large", &graph, &lowered, &[]);
+    assert!(compile(&lower(&file).unwrap()).unwrap() == compile(&lowered.network).unwrap());
+
+    let mut model = pb::ModelProto::decode(&file[..]).unwrap();
+    let mut changed = File(model.graph.take().unwrap());
+    changed.set("wide.weight", integer("axis", 1));
+    model.graph = Some(changed.0);
+    let error = lower(&model.encode_to_vec()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("its weights are not their integers times a scale per output channel"), "{error}");
+}

@@ -1,6 +1,5 @@
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
@@ -276,9 +275,10 @@ impl<'a> Lowering<'a> {
         let nearest = nearest.iter().all(|part| text.contains(part));
         let doubled = output == Shape { height: 2 * from.height, width: 2 * from.width, ..from };
         // Of region, scales and sizes, what is given and not empty.
-        let given = (1..node.inputs.len()).map(|i| self.constant_tensor(node, i));
-        let given: Vec<_> = given.filter(|tensor| tensor.is_none_or(|tensor| tensor.len() > 0)).collect();
-        let by_two = match given[..] {
+        let given = node.inputs[1..].iter().map(|input| self.constant_tensor(*input));
+        let given: Vec<_> =
+            given.filter(|tensor| tensor.as_ref().is_none_or(|tensor| tensor.len() > 0)).collect();
+        let by_two = match &given[..] {
             // Sizes are the shape's.
             [Some(tensor)] if tensor.datum_type() == i64::datum_type() => true,
             [Some(tensor)] => values::<f32>(tensor).is_some_and(|scales| scales == [1.0, 1.0, 2.0, 2.0]),
@@ -306,17 +306,21 @@ impl<'a> Lowering<'a> {
 
     /// The floats that a node reads as input `i`, if they are constant.
     fn constant(&self, node: &Node, i: usize) -> Option<Vec<f32>> {
-        let before = self.input(node, i);
-        // tract casts a bias to floats even if it is of floats.
-        let cast = before.op.downcast_ref::<Cast>().is_some_and(|cast| cast.to == f32::datum_type());
-        let tensor =
-            self.constant_tensor(node, i).or_else(|| self.constant_tensor(cast.then_some(before)?, 0));
-        values::<f32>(tensor?)
+        values::<f32>(&*self.constant_tensor(node.inputs[i])?)
     }
 
-    fn constant_tensor(&self, node: &Node, i: usize) -> Option<&'a tract_onnx::prelude::Tensor> {
-        let outlet = node.inputs[i];
-        self.typed.nodes[outlet.node].outputs[outlet.slot].fact.konst.as_deref()
+    /// What comes out there, if it is constant: tract does not compute all constants by itself, large ones least.
+    fn constant_tensor(&self, outlet: OutletId) -> Option<Arc<tract_onnx::prelude::Tensor>> {
+        let node = &self.typed.nodes[outlet.node];
+        if let Some(known) = &node.outputs[outlet.slot].fact.konst {
+            return Some(known.clone());
+        }
+        if node.inputs.is_empty() {
+            return None;
+        }
+        let inputs = node.inputs.iter().map(|input| Some(self.constant_tensor(*input)?.into_tvalue()));
+        let outputs = node.op.eval_out_of_plan(inputs.collect::<Option<_>>()?).ok()??;
+        Some(outputs.into_iter().nth(outlet.slot)?.into_arc_tensor())
     }
 
     /// The engine's tensor that a node reads as input `i`.
