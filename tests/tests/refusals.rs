@@ -36,6 +36,14 @@ impl Networks for Masked {
 
 /// Measures a lesion of 20 x 12 pixels, `x` pixels from the left, on a slice of 64 x 64.
 fn measured(x: f64, change: fn(&mut Mask)) -> Result<Measurement, MeasureError<Infallible>> {
+    measured_by(x, |oracle| Masked { oracle, change })
+}
+
+/// As [`measured`], by what is made of the lesion's oracle.
+fn measured_by<C: Cascade>(
+    x: f64,
+    cascade: impl FnOnce(Oracle) -> C,
+) -> Result<Measurement, MeasureError<C::Error>> {
     let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
     let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
     let ends =
@@ -43,7 +51,7 @@ fn measured(x: f64, change: fn(&mut Mask)) -> Result<Measurement, MeasureError<I
     let area = LesionBox::new(x - 10.0, 10.0, x + 30.0, 50.0).unwrap();
     let oracle = Oracle::new(Keypoints::from_array(ends), crop_square(&slice, area).unwrap(), 32);
     let mut workspace = Box::new(Workspace::new());
-    measure(&slice, area, &mut Masked { oracle, change }, &mut workspace, |_| ())
+    measure(&slice, area, &mut cascade(oracle), &mut workspace, |_| ())
 }
 
 /// Leaves so many of the mask's columns from the left, lesion or not.
@@ -110,14 +118,8 @@ impl Cascade for Confident {
 
 #[test]
 fn a_confidence_that_is_no_number_is_refused_as_one_that_is_too_low() {
-    let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
-    let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
-    let ends = [(20.0, 30.0), (40.0, 30.0), (30.0, 24.0), (30.0, 36.0)].map(|(x, y)| Point::new(x, y));
-    let area = LesionBox::new(10.0, 10.0, 50.0, 50.0).unwrap();
     for (confidence, is_refused) in [(0.9, false), (0.04, true), (f32::NAN, true)] {
-        let oracle = Oracle::new(Keypoints::from_array(ends), crop_square(&slice, area).unwrap(), 32);
-        let mut workspace = Box::new(Workspace::new());
-        let measured = measure(&slice, area, &mut Confident { oracle, confidence }, &mut workspace, |_| ());
+        let measured = measured_by(20.0, |oracle| Confident { oracle, confidence });
         let refused = matches!(measured, Err(MeasureError::NoKeypoint { keypoint: 2, .. }));
         assert_eq!(refused, is_refused, "{confidence}: {measured:?}");
     }

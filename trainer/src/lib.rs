@@ -12,4 +12,4 @@ mod replace;
 pub mod train;
 pub mod weights;
 
-pub use replace::replace;
+pub use replace::{check_replaceable, replace};

@@ -8,9 +8,7 @@ use std::path::Path;
 /// # Errors
 /// If what is there is not a regular file, or the file cannot be written or renamed; nothing is left beside it then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("is not a regular file: nothing is written there"));
-    }
+    check_replaceable(path)?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let written = File::create(&partial)
@@ -21,4 +19,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&partial);
     }
     written
+}
+
+/// That nothing but a file can be lost at `path`: [`replace`] says it late.
+///
+/// # Errors
+/// If what is there is not a regular file.
+pub fn check_replaceable(path: &Path) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("is not a regular file: nothing is written there"));
+    }
+    Ok(())
 }

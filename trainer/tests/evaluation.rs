@@ -139,6 +139,8 @@ fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
         assert!(error.starts_with(&format!("recist-train: {path}: there is no folder")), "{option}: {error}");
         let error = evaluate("nosuch.recist", &[option, folder.path().to_str().unwrap()]).unwrap_err();
         assert!(error.ends_with(": is a folder\n"), "{option}: {error}");
+        let error = evaluate("nosuch.recist", &[option, "/dev/null"]).unwrap_err();
+        assert!(error.contains("/dev/null: is not a regular file"), "{option}: {error}");
     }
     let table = folder.path().join("table.csv");
     evaluate(MODEL, &["--csv", table.to_str().unwrap()]).unwrap();

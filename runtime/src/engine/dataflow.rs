@@ -4,7 +4,7 @@
 use super::plan::{NONE, Plan, PlanError};
 
 /// The most steps, inputs and outputs: each is compared with the steps before it.
-pub(super) const MOST: usize = 1 << 12;
+const MOST: usize = 1 << 12;
 
 /// Checks a plan whose steps and tensors each have been checked.
 pub(super) fn check(plan: &Plan<'_>) -> Result<(), PlanError> {

@@ -74,6 +74,30 @@ pub(super) struct StepRecord {
     pub(super) reserved: u32,
 }
 
+impl StepRecord {
+    /// A step that reads tensor 0, with what its kind may not use.
+    pub(super) const fn new(kind: u32, output: u32) -> Self {
+        Self {
+            kind,
+            input: 0,
+            second: NONE,
+            output,
+            kernel: 0,
+            stride: 0,
+            padding: 0,
+            upsampled: 0,
+            relu: 0,
+            blocks: 0,
+            weights_at: 0,
+            bias_at: 0,
+            scales_at: 0,
+            factor: 0.0,
+            second_factor: 0.0,
+            reserved: 0,
+        }
+    }
+}
+
 pub(super) mod kind {
     pub(in crate::engine) const CONVOLUTION: u32 = 1;
     pub(in crate::engine) const MAXIMUM_POOL: u32 = 2;

@@ -233,24 +233,7 @@ fn step(
     let tensor = |id: TensorId| &network.tensors[id.0];
     let out = tensor(operator.output());
     let ratio = |id: TensorId| tensor(id).scale / out.scale;
-    let mut record = StepRecord {
-        kind: kind::UPSAMPLE,
-        input: 0,
-        second: NONE,
-        output: word(operator.output().0),
-        kernel: 0,
-        stride: 0,
-        padding: 0,
-        upsampled: 0,
-        relu: 0,
-        blocks: 0,
-        weights_at: 0,
-        bias_at: 0,
-        scales_at: 0,
-        factor: 0.0,
-        second_factor: 0.0,
-        reserved: 0,
-    };
+    let mut record = StepRecord::new(kind::UPSAMPLE, word(operator.output().0));
     let add = |record: &mut StepRecord, id: TensorId| {
         let (small, upsampled) = source(id, fused);
         (record.second, record.upsampled) = (word(small.0), u32::from(upsampled));

@@ -267,24 +267,8 @@ mod tests {
 
     #[test]
     fn weights_that_wrap_in_32_bits_lie_beyond_the_plan() {
-        let step = StepRecord {
-            kind: kind::CONVOLUTION,
-            input: 0,
-            second: NONE,
-            output: 1,
-            kernel: LARGEST_KERNEL,
-            stride: 1,
-            padding: 0,
-            upsampled: 0,
-            relu: 0,
-            blocks: 1,
-            weights_at: 0,
-            bias_at: 0,
-            scales_at: 0,
-            factor: 0.0,
-            second_factor: 0.0,
-            reserved: 0,
-        };
+        let step = StepRecord::new(kind::CONVOLUTION, 1);
+        let step = StepRecord { kernel: LARGEST_KERNEL, stride: 1, blocks: 1, ..step };
         // 2^34 bytes: none in 32 bits.
         let input =
             TensorRecord { height: LARGEST_KERNEL, width: LARGEST_KERNEL, pixel_bytes: 256, ..TENSOR };

@@ -6,7 +6,7 @@ use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
 use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8};
 
 use super::integers::{Integers, values};
-use super::{OnnxError, attributes};
+use super::{OnnxError, attributes, file};
 use crate::engine::{Convolution, LARGEST, Network, Operator, Shape, Tensor, TensorId};
 
 type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
@@ -22,9 +22,9 @@ type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
 /// If tract cannot read the model, or a node has no form in the engine: it is named, and nothing is
 /// computed in floats instead.
 pub fn lower(onnx: &[u8]) -> Result<Network, OnnxError> {
-    let file = tract_onnx::onnx().proto_model_for_read(&mut std::io::Cursor::new(onnx));
-    attributes::check(&file.map_err(OnnxError::tract)?)?;
-    let model = read(onnx)?;
+    let file = file::decode(onnx)?;
+    attributes::check(&file)?;
+    let model = file::model(&file)?;
     let typed = model.clone().into_typed().map_err(OnnxError::tract)?;
     let mut lowering = Lowering {
         typed: &typed,
@@ -57,14 +57,6 @@ pub fn lower(onnx: &[u8]) -> Result<Network, OnnxError> {
         lowering.network.inputs.push(tensor);
     }
     Ok(lowering.network)
-}
-
-/// The model as the file has it, every shape known.
-pub(super) fn read(onnx: &[u8]) -> Result<InferenceModel, OnnxError> {
-    let mut model =
-        tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx)).map_err(OnnxError::tract)?;
-    model.analyse(false).map_err(OnnxError::tract)?;
-    Ok(model)
 }
 
 struct Lowering<'a> {

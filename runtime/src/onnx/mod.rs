@@ -8,9 +8,9 @@
 mod attributes;
 mod decoding_operator;
 mod error;
+mod file;
 mod integers;
 mod lower;
-mod metadata;
 mod plan_operator;
 mod sampler_operator;
 mod tract_cascade;
@@ -18,8 +18,8 @@ mod tract_models;
 mod tract_networks;
 
 pub use error::OnnxError;
+pub use file::metadata;
 pub use lower::lower;
-pub use metadata::metadata;
 pub use tract_cascade::TractCascade;
 pub use tract_models::TractModels;
 pub use tract_networks::TractNetworks;

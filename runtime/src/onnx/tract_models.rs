@@ -1,8 +1,7 @@
 use tract_onnx::prelude::*;
 
-use super::lower::read;
 use super::plan_operator::PlanOperator;
-use super::{OnnxError, TractCascade, TractNetworks, lower};
+use super::{OnnxError, TractCascade, TractNetworks, file, lower};
 use crate::cascade::{MASK_PIXELS, MAXIMUM_HEATMAP_SIZE};
 use crate::engine::{Kernel, compile};
 use crate::image::PATCH_SIZE;
@@ -24,7 +23,7 @@ impl TractModels {
     /// # Errors
     /// If tract cannot read a file, or it is not the cascade's.
     pub fn float32(localization: &[u8], hourglass: &[u8]) -> Result<Self, OnnxError> {
-        let model = |onnx: &[u8]| read(onnx)?.into_typed().map_err(OnnxError::tract);
+        let model = |onnx: &[u8]| file::model(&file::decode(onnx)?)?.into_typed().map_err(OnnxError::tract);
         Self::new(model(localization)?, model(hourglass)?)
     }
 

@@ -10,7 +10,7 @@ use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
 use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, replace};
+use recist_trainer::{autodiff, check_replaceable, replace};
 
 use super::Run;
 
@@ -87,6 +87,7 @@ fn check_output(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(named(path, &"is a folder"));
     }
+    check_replaceable(path).map_err(|error| named(path, &error))?;
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(named(path, &format_args!("there is no folder {}", folder.display())))

@@ -70,8 +70,9 @@ pub struct CutPatch {
 /// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
 /// # Errors
-/// If the image has another pixel spacing than the table, an endpoint lies outside the image or, where readers mark places far apart, outside the patch, the endpoints
-/// are no measurement, or the outlines cannot be read or show nothing where a reader measured.
+/// If the image has another pixel spacing than the table, an endpoint lies outside the image or, where readers mark
+/// places far apart, outside the patch, the endpoints are no measurement, or the outlines cannot be read or show nothing
+/// where a reader measured.
 pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());

@@ -28,8 +28,7 @@ const NUMBERS: usize = 13;
 
 pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
-    let inputs = [Some(&arguments.cases), arguments.model.as_ref()].into_iter().flatten();
-    let out = destination(&arguments.out, inputs)?;
+    let out = destination(&arguments.out, &arguments.model)?;
     measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, || model.networks())
 }
 
@@ -45,7 +44,7 @@ fn measure_all<N: Networks + Send>(
     let cases = cases::read(&bytes).map_err(|e| Error::file(cases_path, e))?;
     let folder = cases_path.parent().unwrap_or(Path::new(""));
     let images = cases.iter().map(|case| folder.join(&case.image));
-    destination(out, images.clone())?;
+    let out = &destination(out, images.clone().chain([cases_path.to_owned()]))?;
     let mut partial = Partial::open(Partial::path(out, &bytes, model, images), RESULTS)?;
     let (done, mut not_measured) = (partial.rows, partial.not_measured);
 
@@ -178,8 +177,7 @@ mod tests {
 
         fn run_to(&self, out: &str, jobs: usize, asked: &AtomicUsize) -> Result<(), Error> {
             let cases = self.0.join("cases.csv");
-            let out = destination(&self.0.join(out), [&cases])?;
-            measure_all(&cases, &out, [7; 32], jobs, || SameLesion(asked))
+            measure_all(&cases, &self.0.join(out), [7; 32], jobs, || SameLesion(asked))
         }
 
         /// Where a run that is called now would leave its rows.
