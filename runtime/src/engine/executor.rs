@@ -1,22 +1,8 @@
 use core::fmt;
-use core::ops::Range;
-use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::LARGEST;
-use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory, Residue, Rounding};
+use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory};
 use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
-
-/// Runs the parts of a convolution: calls the function with every number below the first argument, in any
-/// order and on any threads, and returns when all calls have. A part that is asked for again, or does not exist, is
-/// not computed.
-pub type Split<'s> = &'s (dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 's);
-
-/// A convolution of fewer multiply-accumulates than this is not worth handing to other threads.
-const WORTH_SPLITTING: usize = 1 << 21;
-
-/// The most parts that a convolution is split into, a bit of a byte each, and the fewest pixels of a part.
-const PARTS: usize = 8;
-const FEWEST_PIXELS: usize = 16;
+use super::split::{self, Split};
 
 /// Why a plan was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +163,7 @@ impl Plan<'_> {
                     residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
                     rounding: output.rounding(step.relu == 1),
                 };
-                convolve(memory, &job, kernel, split)?;
+                split::convolve(memory, &job, kernel, split)?;
             }
             kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
@@ -212,42 +198,6 @@ impl Plan<'_> {
         output.fill_halo(memory);
         Ok(())
     }
-}
-
-/// Computes a convolution, a large one in parts if it may be split: of its pixels, or of its channels where pixels
-/// are few and weights many, which are then read once.
-fn convolve(
-    memory: Memory,
-    job: &Convolve<'_>,
-    kernel: Kernel,
-    split: Option<Split<'_>>,
-) -> Result<(), RunError> {
-    let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);
-    let work = [job.channels, job.kernel_rows, job.run].into_iter().fold(pixels, usize::saturating_mul);
-    let Some(split) = split.filter(|_| work >= WORTH_SPLITTING) else {
-        kernel.convolve(memory, job, 0..groups, 0..pixels);
-        return Ok(());
-    };
-    let share = |all: usize, part: usize, parts: usize| all * part / parts..all * (part + 1) / parts;
-    if pixels >= PARTS * FEWEST_PIXELS {
-        once_each(split, PARTS, |part| kernel.convolve(memory, job, 0..groups, share(pixels, part, PARTS)))
-    } else {
-        let parts = groups.min(PARTS);
-        once_each(split, parts, |part| kernel.convolve(memory, job, share(groups, part, parts), 0..pixels))
-    }
-}
-
-/// Has `split` run the parts, each once whatever it does: two threads in one part would write the same bytes.
-fn once_each(split: Split<'_>, parts: usize, run: impl Fn(usize) + Sync) -> Result<(), RunError> {
-    let taken = AtomicU8::new(0);
-    split(parts, &|part| {
-        let is_first = part < parts && taken.fetch_or(1 << part, Ordering::Relaxed) >> part & 1 == 0;
-        if is_first {
-            run(part);
-        }
-    });
-    let found = taken.into_inner().count_ones() as usize;
-    if found == parts { Ok(()) } else { Err(RunError::Parts { found, needed: parts }) }
 }
 
 fn offset(n: u32) -> isize {
@@ -306,100 +256,6 @@ fn pool_average(memory: Memory, step: &StepRecord, input: &TensorRecord, output:
         }
     });
 }
-
-impl TensorRecord {
-    fn row_bytes(&self) -> usize {
-        (self.width + 2 * self.halo) as usize * self.pixel_bytes as usize
-    }
-
-    /// Where a pixel begins; up to `halo` outside the tensor.
-    fn pixel(&self, y: isize, x: isize) -> usize {
-        let halo = self.halo as usize;
-        let (row, column) = (halo.wrapping_add_signed(y), halo.wrapping_add_signed(x));
-        self.offset as usize + row * self.row_bytes() + column * self.pixel_bytes as usize
-    }
-
-    fn at(&self, y: usize, x: usize) -> usize {
-        let halo = self.halo as usize;
-        self.offset as usize + (y + halo) * self.row_bytes() + (x + halo) * self.pixel_bytes as usize
-    }
-
-    /// The rows of the padded tensor that may add to a sum: padding adds nothing where it is 0.
-    fn rows_that_count(&self, padding: u32) -> Range<usize> {
-        if self.zero_point > 0 {
-            return 0..usize::MAX;
-        }
-        padding as usize..(padding + self.height) as usize
-    }
-
-    fn rounding(&self, relu: bool) -> Rounding {
-        Rounding::new(self.zero_point as i32, relu)
-    }
-
-    fn residue(&self, upsampled: u32, factor: f32) -> Residue {
-        Residue {
-            origin: self.at(0, 0),
-            row: self.row_bytes(),
-            pixel: self.pixel_bytes as usize,
-            shift: upsampled,
-            zero: self.zero_point as i32,
-            factor,
-        }
-    }
-
-    fn fill_halo(&self, memory: Memory) {
-        let (halo, pixel, row) = (self.halo as usize, self.pixel_bytes as usize, self.row_bytes());
-        #[allow(clippy::cast_possible_truncation, reason = "validated to be at most 127")]
-        let zero = self.zero_point as u8;
-        if halo == 0 {
-            return;
-        }
-        let start = self.offset as usize;
-        let fill = |at: usize, bytes: usize| memory.slice_mut(at, bytes).fill(zero);
-        let inner = start + halo * row;
-        fill(start, halo * row + halo * pixel);
-        for y in 0..self.height as usize - 1 {
-            fill(inner + (y + 1) * row - halo * pixel, 2 * halo * pixel);
-        }
-        fill(inner + self.height as usize * row - halo * pixel, halo * pixel + halo * row);
-    }
-
-    fn quantise(&self, memory: Memory, values: &[f32]) {
-        let (rounding, inverse) = (self.rounding(false), 1.0 / self.scale);
-        let (width, channels) = (self.width as usize, self.pixel_bytes as usize);
-        #[allow(clippy::cast_possible_truncation, reason = "validated to be at most 127")]
-        let zero = self.zero_point as u8;
-        for y in 0..self.height as usize {
-            let row = memory.slice_mut(self.at(y, 0), width * channels);
-            if channels == 1 {
-                let values = &values[y * width..][..width];
-                row.iter_mut().zip(values).for_each(|(q, x)| *q = rounding.apply(x * inverse));
-                continue;
-            }
-            if self.channels as usize != channels {
-                row.fill(zero);
-            }
-            for (c, plane) in values.chunks_exact(self.height as usize * width).enumerate() {
-                let pixels = row[c..].iter_mut().step_by(channels);
-                pixels.zip(&plane[y * width..][..width]).for_each(|(q, x)| *q = rounding.apply(x * inverse));
-            }
-        }
-        self.fill_halo(memory);
-    }
-
-    fn dequantise(&self, memory: Memory, values: &mut [f32]) {
-        let (width, channels, zero) =
-            (self.width as usize, self.pixel_bytes as usize, self.zero_point as i32);
-        for (c, plane) in values.chunks_exact_mut(self.height as usize * width).enumerate() {
-            for (y, row) in plane.chunks_exact_mut(width).enumerate() {
-                let pixels = memory.slice(self.at(y, 0), width * channels)[c..].iter().step_by(channels);
-                row.iter_mut().zip(pixels).for_each(|(x, q)| *x = (i32::from(*q) - zero) as f32 * self.scale);
-            }
-        }
-    }
-}
-
-const _: () = assert!(LARGEST == 127, "kernels clamp to seven bits");
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,14 +48,17 @@ mod network;
 mod packing;
 mod plan;
 mod planner;
+mod split;
 mod sums;
+mod tensor;
 mod validate;
 
-pub use executor::{RunError, Split};
+pub use executor::RunError;
 pub use kernels::{Kernel, KernelError};
 pub use network::{Convolution, Network, Operator, Shape, Tensor, TensorId};
 pub use plan::{Plan, PlanError, Port};
 pub use planner::{CompileError, compile};
+pub use split::Split;
 
 /// The largest activation: seven bits.
 pub const LARGEST: u8 = 127;
