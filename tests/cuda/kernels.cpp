@@ -59,7 +59,6 @@ static void __syncthreads() {
 #include "../../trainer/src/autodiff/cuda/max_pool.cu"
 #include "../../trainer/src/autodiff/cuda/rearrange.cu"
 #include "../../trainer/src/autodiff/cuda/sampler.cu"
-#include "../../trainer/src/autodiff/cuda/soft_argmax.cu"
 
 // Calls a kernel with the parameters that a launch points to.
 template <typename... P, size_t... I>
@@ -131,7 +130,6 @@ static const HostKernel KERNELS[] = {
     WITH_BARRIERS(sum_differences), WITH_BARRIERS(batch_statistics), WITH_BARRIERS(sum_gradients),
     WITH_BARRIERS(parameter_gradients), WITH_BARRIERS(sum_channels), WITH_BARRIERS(add_sums),
     WITH_BARRIERS(add_squares), WITH_BARRIERS(sample_backward),
-    WITH_BARRIERS(soft_argmax), WITH_BARRIERS(soft_argmax_backward),
 };
 
 const HostKernel *host_kernel(const char *name) {

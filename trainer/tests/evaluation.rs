@@ -152,18 +152,20 @@ fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 8, 1);
     let config = folder.path().join("config.toml");
-    let stage = |name: &str| {
+    let (localization, hourglass) =
+        ("mask = 1.0, pose = [10.0, 0.5, 5.0]", "heatmaps = 100.0, cosine = 0.05");
+    let stage = |name: &str, loss: &str| {
         format!(
             "[[stages]]\nstage = {name:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = 4, warm_up = 1 }} }}\n\
-             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0, cosine = 0.05 }}\n"
+             loss = {{ {loss} }}\n"
         )
     };
     let text = format!(
         "network = {NETWORK:?}\nbatch = 4\nvalidation = 4\nepoch = 100\ncheckpoint = 100\n[method.adam-w]\n\
          weight_decay = 1e-3\n{}{}{}",
-        stage("stn"),
-        stage("shn"),
-        stage("joint")
+        stage("stn", localization),
+        stage("shn", hourglass),
+        stage("joint", &format!("{localization}, {hourglass}"))
     );
     std::fs::write(&config, text).unwrap();
     let out = folder.path().join("ablation");

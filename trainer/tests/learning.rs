@@ -8,7 +8,9 @@ use recist::image::PATCH_SIZE;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, PackWriter, Split, phantom};
 use recist_trainer::network::{Localization, Network, TRUNK};
-use recist_trainer::train::{Configuration, Outcome, Run, Stage, Start};
+use recist_trainer::train::{
+    Configuration, Outcome, Run, RunError, Schedule, Stage, StageConfiguration, Start, knows_mask,
+};
 use recist_trainer::weights::Weights;
 
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
@@ -21,10 +23,21 @@ fn configuration(batch: usize, stages: &[(&str, u64)], rest: &str) -> String {
     for (stage, steps) in stages {
         text += &format!(
             "[[stages]]\nstage = {stage:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = {steps}, warm_up = 5 }} }}\n\
-             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0, cosine = 0.05 }}\n"
+             loss = {{ {} }}\n",
+            loss(stage)
         );
     }
     text
+}
+
+fn loss(stage: &str) -> String {
+    let (localization, hourglass) =
+        ("mask = 20.0, pose = [10.0, 0.5, 5.0]", "heatmaps = 100.0, cosine = 0.05");
+    match stage {
+        "stn" => localization.to_owned(),
+        "shn" => hourglass.to_owned(),
+        _ => format!("{localization}, {hourglass}"),
+    }
 }
 
 /// A pack with each phantom twice: to train on, and to see how much of it was learnt.
@@ -68,6 +81,31 @@ fn a_tiny_network_learns_phantoms() {
     assert!(last.2.is_some_and(|millimetres| millimetres < 2.0), "{last:?}");
 }
 
+/// Trains a preset for `steps` steps of each of its stages.
+fn begin(configuration: Configuration, steps: u64, packs: &[Pack], folder: &Path) -> Result<(), RunError> {
+    let mut short = Configuration { batch: 2, loaders: 1, epoch: steps, validation: 2, ..configuration };
+    for StageConfiguration { schedule, average, .. } in &mut short.stages {
+        let (Schedule::Cosine { rate, .. } | Schedule::Plateau { rate, .. }) = *schedule;
+        (*schedule, *average) = (Schedule::Cosine { rate, steps, warm_up: 0 }, 0);
+    }
+    Run::open(folder, short, packs, Start::Fresh, false)?.train(&autodiff::cpu(), |_| ())
+}
+
+/// The paper's rate without a limit gave numbers that were not finite in the third step of the hourglass.
+#[test]
+fn every_stage_of_every_preset_begins_with_finite_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    for (name, _) in Configuration::PRESETS {
+        let configuration = Configuration::open(name).unwrap();
+        begin(configuration, 3, &packs, &folder.path().join(name)).unwrap();
+    }
+    let mut unlimited = Configuration { gradient_limit: None, ..Configuration::open("paper").unwrap() };
+    unlimited.stages.retain(|stage| stage.stage == Stage::Shn);
+    let error = begin(unlimited, 5, &packs, &folder.path().join("unlimited")).unwrap_err().to_string();
+    assert!(error.contains("diverged"), "the control: {error}");
+}
+
 #[test]
 fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,7 +119,8 @@ fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
     let mut resnet = Localization::initialise(&graph, 9).take(&format!("{TRUNK}."));
     let file = folder.path().join("resnet.safetensors");
     resnet.write(&file).unwrap();
-    let started = |name: &str| Weights::read(&folder.path().join(name).join("start.safetensors")).unwrap();
+    let started =
+        |name: &str| Weights::read(&folder.path().join(name).join("start-resnet.safetensors")).unwrap();
     open("run", &file).unwrap();
     let trunk = started("run").take(&format!("localization.{TRUNK}."));
     assert!(trunk.iter().eq(resnet.iter()), "the trunk is the file's");
@@ -94,6 +133,35 @@ fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
     resnet.write(&file).unwrap();
     let error = open("other", &file).unwrap_err().to_string();
     assert!(error.contains("resnet.safetensors") && error.contains("bn1.weight"), "{error}");
+}
+
+#[test]
+fn a_run_that_goes_on_from_another_runs_weights_knows_their_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let [localization, hourglass] = {
+        let network = Network::open(NETWORK).unwrap();
+        [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()]
+    };
+    let mut resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
+    let mut whole = Weights::default();
+    whole.extend("localization.", Localization::initialise(&localization, 9));
+    whole.extend("hourglass.", Weights::initialise(&hourglass, 9));
+    let [resnet_file, whole_file] = ["resnet", "whole"].map(|name| folder.path().join(name));
+    resnet.write(&resnet_file).unwrap();
+    whole.write(&whole_file).unwrap();
+    for (stage, start, knows) in [
+        ("shn", Start::Weights(&whole_file), true),
+        ("shn", Start::ResNet(&resnet_file), false),
+        ("shn", Start::Fresh, false),
+        ("stn", Start::Fresh, true),
+    ] {
+        let text = configuration(4, &[(stage, 9)], "epoch = 1\ncheckpoint = 1");
+        let configuration = Configuration::from_toml(&text).unwrap();
+        let out = folder.path().join(format!("{stage}-{knows}-{start:?}").replace('/', "-"));
+        Run::open(&out, configuration.clone(), &packs, start, false).unwrap();
+        assert_eq!(knows_mask(&out, &configuration), knows, "{stage} {start:?}");
+    }
 }
 
 #[test]

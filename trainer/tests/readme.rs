@@ -44,10 +44,12 @@ fn configuration(folder: &Path) -> String {
         "network = {network:?}\nbatch = 8\nepoch = 200\nvalidation = 4\ncheckpoint = 100\ngradient_limit = 5.0\n\
          [method.adam-w]\nweight_decay = 1e-3\n"
     );
-    for (stage, steps) in [("stn", 1200), ("shn", 120)] {
+    for (stage, steps, loss) in
+        [("stn", 1200, "mask = 1.0, pose = [10.0, 0.5, 5.0]"), ("shn", 120, "heatmaps = 100.0")]
+    {
         text += &format!(
             "[[stages]]\nstage = {stage:?}\nschedule = {{ cosine = {{ rate = 4e-3, steps = {steps}, warm_up = 5 }} }}\n\
-             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"
+             loss = {{ {loss} }}\n"
         );
     }
     let path = folder.join("configuration.toml");

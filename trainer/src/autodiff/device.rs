@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{
     AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
-    LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, SoftArgmaxKernel, UpsampleKernel,
+    LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
 };
 
 /// A number that networks are trained in: `f32`, or `f64` to check gradients.
@@ -50,7 +50,6 @@ pub trait Device<E: Element>:
     + MaxPoolKernel<E>
     + NormKernel<E>
     + SamplerKernel<E>
-    + SoftArgmaxKernel<E>
     + UpsampleKernel<E>
 {
     /// Bytes of a memory of its own that are taken, by whatever program; `None` if it has none.

@@ -51,7 +51,7 @@ macro_rules! outcome {
 const CONVOLUTION: Convolution = Convolution { output_channels: 3, kernel: 3, stride: 2, padding: 1 };
 
 /// Name, sizes of the leaves, the operator.
-const OPERATORS: [(&str, &[usize], Operator); 12] = [
+const OPERATORS: [(&str, &[usize], Operator); 11] = [
     ("convolution", &[2 * 5 * 5 * 2, 3 * 2 * 9, 3], |leaves| {
         let (x, w, b) = (map(&leaves[0], (2, 5, 5, 2)), vector(&leaves[1]), vector(&leaves[2]));
         outcome!(convolution(recorded(&x), &w, Some(&b), CONVOLUTION), x, w, b)
@@ -100,10 +100,6 @@ const OPERATORS: [(&str, &[usize], Operator); 12] = [
     ("sampler", &[2 * 6 * 6, 12], |leaves| {
         let (x, m) = (map(&leaves[0], (2, 6, 6, 1)), matrix(&leaves[1], (2, 6)));
         outcome!(sample(recorded(&x), m.clone(), 4), x, m)
-    }),
-    ("soft argmax", &[2 * 4 * 4 * 3], |leaves| {
-        let x = map(&leaves[0], (2, 4, 4, 3));
-        outcome!(soft_argmax(recorded(&x), 3.0), x)
     }),
 ];
 

@@ -1,5 +1,5 @@
 use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{Gradients, OwnedTape, PutTape, SplitTape, Tape, Tensor};
+use dfdx::tensor::{Gradients, OwnedTape, PutTape, Tape, Tensor};
 use dfdx::tensor_ops::Backward;
 
 use super::{Device, Element, Error, FeatureMap, gradient::give};
@@ -74,19 +74,4 @@ pub fn backward<E: Element, D: Device<E>>(
 ) -> Result<StepGradients<E, D>, Error> {
     let end: Tensor<(), E, D> = device.try_zeros().map_err(Into::into)?;
     end.put_tape(recording).try_backward().map_err(Into::into)
-}
-
-/// Puts a tensor on a recording: operators that take it from there are recorded.
-pub fn put_on<S: Shape, E: Element, D: Device<E>>(
-    tensor: &Tensor<S, E, D>,
-    recording: Recording<E, D>,
-) -> Tensor<S, E, D, Recording<E, D>> {
-    tensor.clone().put_tape(recording)
-}
-
-/// Takes a tensor off its recording.
-pub fn take_off<S: Shape, E: Element, D: Device<E>>(
-    tensor: Tensor<S, E, D, Recording<E, D>>,
-) -> (Tensor<S, E, D>, Recording<E, D>) {
-    tensor.split_tape()
 }

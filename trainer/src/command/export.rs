@@ -75,7 +75,7 @@ impl Run for Export {
             return Err("calibration is 0: ranges need patches".into());
         }
         let model = TrainedModel::read(&self.run)?;
-        if !model.learns_mask {
+        if !model.knows_mask {
             let run = self.run.display();
             return Err(format!("{run} taught no mask: the runtime would refuse every lesion").into());
         }

@@ -6,7 +6,7 @@ use recist::image::PATCH_SIZE;
 use crate::autodiff::{Cascade, Device, Module};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
-use crate::train::Configuration;
+use crate::train::{Configuration, knows_mask};
 use crate::weights::Weights;
 
 /// A trained cascade: the network and its weights, as a run's folder holds them.
@@ -14,8 +14,9 @@ use crate::weights::Weights;
 pub struct TrainedModel {
     /// The network.
     pub network: Network,
-    /// Whether the run taught the mask; the runtime measures nothing where the mask shows no lesion.
-    pub learns_mask: bool,
+    /// Whether the run taught the mask, or went on from weights of another run; the runtime measures nothing where the
+    /// mask shows no lesion.
+    pub knows_mask: bool,
     weights: [Weights; 2],
 }
 
@@ -36,15 +37,16 @@ impl TrainedModel {
         let text = std::fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
         let network = Network::from_toml(&text).map_err(|error| named(&path, &error))?;
         let path = run.join("configuration.toml");
-        let learns_mask = !path.exists()
-            || Configuration::open(&path.to_string_lossy())
-                .map_err(|error| named(&path, &error))?
-                .learns_mask();
+        let knows_mask = !path.exists() || {
+            let configuration =
+                Configuration::open(&path.to_string_lossy()).map_err(|error| named(&path, &error))?;
+            knows_mask(run, &configuration)
+        };
         let finished = run.join("weights.safetensors");
         let path = if finished.exists() { finished } else { run.join("checkpoint.safetensors") };
         let mut all = Weights::read(&path).map_err(|error| named(&path, &error))?;
         let weights = ["localization.", "hourglass."].map(|part| all.take(part));
-        let model = Self { network, learns_mask, weights };
+        let model = Self { network, knows_mask, weights };
         for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
             weights.check(graph).map_err(|error| named(&path, &error))?;
         }

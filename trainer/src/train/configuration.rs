@@ -150,7 +150,7 @@ impl Configuration {
 
     /// Whether any stage teaches the mask.
     #[must_use]
-    pub fn learns_mask(&self) -> bool {
+    pub fn teaches_mask(&self) -> bool {
         self.stages.iter().any(|stage| stage.loss.mask > 0.0)
     }
 

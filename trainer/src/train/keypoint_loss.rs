@@ -4,13 +4,18 @@ use recist::geometry::Point;
 use super::losses::narrow;
 use crate::network::HEATMAPS;
 
-/// How far the endpoints that the runtime would decode are from those that it would decode from the expected
-/// heatmaps, in widths of the canonical patch.
+/// What is wrong with the endpoints that the runtime would decode: the right angle between keypoints, not heatmaps, is
+/// what the paper asks for (section 2.2).
 ///
-/// The heatmaps' squared error knows nothing of millimetres. These two are what a reader judges by, and their
-/// absolute values tend to the middle of several readers' opinions where squares tend to the mean.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The heatmaps' squared error knows nothing of angles and millimetres. Distances and lengths, in widths of the canonical
+/// patch, are what a reader judges by, and their absolute values tend to the middle of several readers' opinions where
+/// squares tend to the mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KeypointLoss {
+    /// `L_cos`: the mean of cos² of the angle between the axes. The paper's equation 4 says that its cosine "should
+    /// always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for parallel
+    /// ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
+    pub cosine: f64,
     /// The mean distance of the four endpoints. One that is further than the decoding's reach counts as that
     /// far and has no gradient: no change within the window would bring it there, the heatmaps must.
     pub ends: f64,
@@ -35,12 +40,14 @@ pub fn keypoint_loss(
     assert_eq!(found.len() % sample, 0, "whole samples");
     let samples = (found.len() / sample) as f64;
     let unit = 1.0 / (size as f64 * samples);
-    let mut loss = KeypointLoss { ends: 0.0, lengths: 0.0 };
+    let mut loss = KeypointLoss::default();
     let maps = found.chunks_exact(sample).zip(expected.chunks_exact(sample));
     for ((found, expected), gradient) in maps.zip(gradient.chunks_exact_mut(sample)) {
         let found: [Decoded; HEATMAPS] = std::array::from_fn(|i| Decoded::of(found, i, size));
         let expected: [Point; HEATMAPS] = std::array::from_fn(|i| Decoded::of(expected, i, size).position);
-        let mut moved = [Point::default(); HEATMAPS];
+        let (cosine, way) = squared_cosine(found.each_ref().map(|found| found.position));
+        loss.cosine += cosine;
+        let mut moved = way.map(|way| way * (weights.cosine * size as f64));
         for ((found, expected), moved) in found.iter().zip(expected).zip(&mut moved) {
             let way = found.position - expected;
             let distance = way.length();
@@ -63,7 +70,23 @@ pub fn keypoint_loss(
             found.add_gradient(moved * unit, &mut gradient[i..], size);
         }
     }
-    KeypointLoss { ends: weights.ends * loss.ends * unit, lengths: weights.lengths * loss.lengths * unit }
+    KeypointLoss {
+        cosine: weights.cosine * loss.cosine / samples,
+        ends: weights.ends * loss.ends * unit,
+        lengths: weights.lengths * loss.lengths * unit,
+    }
+}
+
+/// cos² of the angle between the axes of four keypoints in heatmap pixels, and how it grows with each of them.
+fn squared_cosine(points: [Point; HEATMAPS]) -> (f64, [Point; HEATMAPS]) {
+    let [a, b] = [points[1] - points[0], points[3] - points[2]];
+    let [aa, bb, ab] = [a.dot(a), b.dot(b), a.dot(b)];
+    if aa < 1.0 || bb < 1.0 {
+        return (0.0, [Point::default(); HEATMAPS]);
+    }
+    let scale = 2.0 * ab / (aa * bb);
+    let (by_a, by_b) = ((b - a * (ab / aa)) * scale, (a - b * (ab / bb)) * scale);
+    (ab * ab / (aa * bb), [by_a * -1.0, by_a, by_b * -1.0, by_b])
 }
 
 /// One decoded heatmap and what is needed to go back to its pixels.
@@ -117,25 +140,25 @@ mod tests {
     }
 
     const EXPECTED: [[f64; 2]; 4] = [[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 11.0]];
-    const EVEN: KeypointLoss = KeypointLoss { ends: 1.0, lengths: 1.0 };
 
     #[test]
     fn the_loss_has_the_value_computed_by_hand() {
         let found = maps([[4.0, 8.0], [13.0, 8.0], [8.0, 4.0], [8.0, 11.0]]);
-        let weights = KeypointLoss { ends: 8.0, lengths: 4.0 };
+        let weights = KeypointLoss { ends: 8.0, lengths: 4.0, cosine: 1.0 };
         let loss = keypoint_loss(&found, &maps(EXPECTED), SIZE, weights, &mut vec![0.0; found.len()]);
         // Two of four ends are a pixel off, the long axis is a pixel short, the short axis a pixel long.
         assert!((loss.ends - 8.0 * 0.5 / 16.0).abs() < 1e-3, "{loss:?}");
         assert!((loss.lengths - 4.0 * 1.0 / 16.0).abs() < 2e-3, "{loss:?}");
+        assert!(loss.cosine < 1e-6, "{loss:?}");
         let none = keypoint_loss(&found, &found, SIZE, weights, &mut vec![0.0; found.len()]);
-        assert_eq!(none, KeypointLoss { ends: 0.0, lengths: 0.0 });
+        assert_eq!(KeypointLoss { cosine: 0.0, ..none }, KeypointLoss::default());
     }
 
     #[test]
     fn the_gradient_is_that_of_central_differences() {
         let mut found = maps([[4.2, 8.3], [12.6, 7.9], [8.4, 4.7], [7.7, 11.3]]);
         let expected = maps(EXPECTED);
-        let weights = KeypointLoss { ends: 8.0, lengths: 4.0 };
+        let weights = KeypointLoss { cosine: 6.0, ends: 8.0, lengths: 4.0 };
         let mut gradient = vec![0.0; found.len()];
         let _ = keypoint_loss(&found, &expected, SIZE, weights, &mut gradient);
         let mut seen = 0;
@@ -146,7 +169,7 @@ mod tests {
                 found[i] += step;
                 let loss = keypoint_loss(&found, &expected, SIZE, weights, &mut vec![0.0; gradient.len()]);
                 found[i] = kept;
-                loss.ends + loss.lengths
+                loss.cosine + loss.ends + loss.lengths
             };
             let slope = (at(0.01) - at(-0.01)) / 0.02;
             assert!((slope - f64::from(gradient[i])).abs() < 1e-3, "{i}: {slope} {}", gradient[i]);
@@ -160,11 +183,36 @@ mod tests {
         let found = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 8.0]]);
         let far = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 14.0]]);
         let mut gradient = vec![0.0; found.len()];
-        let ends = KeypointLoss { lengths: 0.0, ..EVEN };
+        let ends = KeypointLoss { ends: 1.0, ..KeypointLoss::default() };
         let loss = keypoint_loss(&found, &far, SIZE, ends, &mut gradient);
         assert!(
             (loss.ends - 3.0 / 4.0 / 16.0).abs() < 1e-3 && gradient.iter().all(|g| *g == 0.0),
             "{loss:?}"
         );
+    }
+    /// The squared cosine of the axes in maps whose peaks have these values.
+    fn cosine(points: [[f64; 2]; 4], peaks: [f32; 4]) -> f64 {
+        let mut found = maps(points);
+        found.iter_mut().enumerate().for_each(|(i, value)| *value *= peaks[i % 4]);
+        let weights = KeypointLoss { cosine: 1.0, ..KeypointLoss::default() };
+        keypoint_loss(&found, &found, SIZE, weights, &mut vec![0.0; found.len()]).cosine
+    }
+
+    #[test]
+    fn the_cosine_is_that_of_the_axes_however_low_the_peaks() {
+        let diagonal = [[4.0, 8.0], [12.0, 8.0], [5.0, 4.0], [11.0, 10.0]];
+        let off_centre = [[3.0, 5.0], [13.0, 5.0], [10.0, 3.0], [10.0, 12.0]];
+        for peaks in [[1.0; 4], [0.6, 0.6, 0.6, 0.3], [0.4, 0.17, 0.67, 0.25]] {
+            assert!(cosine(EXPECTED, peaks) < 1e-6, "{peaks:?}");
+            assert!(cosine(off_centre, peaks) < 1e-6, "{peaks:?}");
+            assert!((cosine(diagonal, peaks) - 0.5).abs() < 1e-3, "cos² 45° is a half: {peaks:?}");
+        }
+    }
+
+    #[test]
+    fn an_axis_of_less_than_a_pixel_has_no_direction() {
+        let short = |length: f64| [[3.0, 8.0], [13.0, 8.0], [8.0, 8.0], [8.0 + length, 8.0]];
+        assert_eq!(cosine(short(0.9), [1.0; 4]), 0.0);
+        assert!((cosine(short(1.1), [1.0; 4]) - 1.0).abs() < 1e-3, "the control: parallel axes cost 1");
     }
 }

@@ -13,7 +13,7 @@ pub struct LossWeights {
     pub pose: [f64; 3],
     /// `L_HM`: the heatmaps' mean squared error, the sum over the stacks.
     pub heatmaps: f64,
-    /// `L_cos`: the squared cosine of the angle between the axes.
+    /// `L_cos`: the squared cosine of the angle between the axes ([`super::KeypointLoss::cosine`]).
     pub cosine: f64,
     /// The distance of the last stack's endpoints ([`super::KeypointLoss::ends`]); not in the paper.
     pub ends: f64,
@@ -93,38 +93,6 @@ pub fn pose_loss(found: &[f32], expected: &[f32], weights: [f64; 3], gradient: &
     sum
 }
 
-/// `weight` times the batch's mean of cos² of the angle between the axes; eight numbers a sample: x and y of
-/// the four keypoints.
-///
-/// The paper's equation 4 says that its cosine "should always be 1"; two axes are perpendicular where it is 0.
-/// So this loss is 0 for perpendicular axes and 1 for parallel ones. An axis without length costs nothing.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn cosine_loss(points: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
-    assert_eq!(points.len(), gradient.len(), "a gradient a number");
-    let images = (points.len() / 8) as f64;
-    let mut sum = 0.0;
-    for (points, gradient) in points.chunks_exact(8).zip(gradient.chunks_exact_mut(8)) {
-        let p: [f64; 8] = std::array::from_fn(|i| f64::from(points[i]));
-        let (a, b) = ([p[2] - p[0], p[3] - p[1]], [p[6] - p[4], p[7] - p[5]]);
-        let (aa, bb, ab) = (a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1], a[0] * b[0] + a[1] * b[1]);
-        if aa * bb < 1e-12 {
-            continue;
-        }
-        sum += ab * ab / (aa * bb);
-        for i in 0..2 {
-            let scale = 2.0 * weight / images * ab / (aa * bb);
-            let by_a = scale * (b[i] - ab / aa * a[i]);
-            let by_b = scale * (a[i] - ab / bb * b[i]);
-            for (place, value) in [(i, -by_a), (2 + i, by_a), (4 + i, -by_b), (6 + i, by_b)] {
-                gradient[place] += narrow(value);
-            }
-        }
-    }
-    weight * sum / images
-}
-
 pub(super) fn narrow(value: f64) -> f32 {
     #[allow(clippy::cast_possible_truncation, reason = "gradients are f32")]
     let narrow = value as f32;
@@ -145,37 +113,15 @@ mod tests {
         let value = pose_loss(&[0.5, 0.0, 1.0, 0.0, 0.25], &[0.0; 5], [10.0, 0.5, 8.0], &mut gradient);
         assert_eq!(value, 2.5 + 0.5 + 0.5);
         assert_eq!(gradient, [10.0, 0.0, 1.0, 0.0, 4.0]);
-
-        let diagonal = [-1.0, 0.0, 1.0, 0.0, -1.0, -1.0, 1.0, 1.0];
-        assert_eq!(cosine_loss(&diagonal, 2.0, &mut [0.0; 8]), 1.0, "cos² 45° is a half");
     }
 
     #[test]
-    fn perpendicular_axes_and_the_same_axis_cost_nothing() {
-        let mut gradient = [0.0; 8];
-        assert_eq!(cosine_loss(&[-1.0, 0.2, 1.0, 0.2, 0.0, -0.5, 0.0, 0.9], 1.0, &mut gradient), 0.0);
-        assert_eq!(gradient, [0.0; 8]);
+    fn the_same_axis_costs_nothing() {
         let of = |degrees: f64| {
             let (sin, cos) = (2.0 * degrees).to_radians().sin_cos();
             [0.0, 0.0, cos, sin, 0.0].map(narrow)
         };
         assert!(pose_loss(&of(179.0), &of(-1.0), [1.0; 3], &mut [0.0; 5]) < 1e-12);
         assert!(pose_loss(&of(89.0), &of(-1.0), [1.0; 3], &mut [0.0; 5]) > 1.0, "the control");
-    }
-
-    #[test]
-    fn the_gradients_are_those_of_central_differences() {
-        let points = [-0.6, 0.1, 0.7, 0.2, 0.1, -0.3, -0.1, 0.5_f32];
-        let mut gradient = [0.0; 8];
-        let _ = cosine_loss(&points, 3.0, &mut gradient);
-        for i in 0..8 {
-            let at = |step: f32| {
-                let mut moved = points;
-                moved[i] += step;
-                cosine_loss(&moved, 3.0, &mut [0.0; 8])
-            };
-            let slope = (at(1e-3) - at(-1e-3)) / 2e-3;
-            assert!((slope - f64::from(gradient[i])).abs() < 1e-3, "{i}: {slope} {}", gradient[i]);
-        }
     }
 }

@@ -26,8 +26,9 @@ pub(super) fn sheet<D: Device<f32>>(
     trainer: &Trainer<D>,
     lesions: &Lesions<'_>,
     heatmap_size: usize,
+    knows_mask: bool,
 ) -> Result<(), RunError> {
-    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
+    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size).with_mask(knows_mask);
     let mut workspace = Box::new(Workspace::new());
     let lesions = lesions.spread(LESIONS);
     let mut sheet = Sheet::new(lesions.len(), TILES);

@@ -19,8 +19,8 @@ use crate::network::{Localization, Network, TRUNK};
 use crate::weights::Weights;
 
 /// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
-/// `start.safetensors` where it starts from weights of another run, `metrics.jsonl`, `checkpoint.safetensors`,
-/// `pictures/`, and at the end `weights.safetensors`.
+/// `start.safetensors` where it starts from weights of another run or `start-resnet.safetensors` where from those of a
+/// ResNet, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
 #[derive(Debug)]
 pub struct Run<'a> {
     folder: PathBuf,
@@ -73,6 +73,7 @@ pub struct RunError(String);
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
 const START: &str = "start.safetensors";
+const RESNET_START: &str = "start-resnet.safetensors";
 const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
 /// From one of the weights that are averaged to the next.
@@ -118,20 +119,21 @@ impl<'a> Run<'a> {
         }
         let first = match start {
             Start::Fresh => None,
-            other => Some(other.weights(&network, configuration.seed)?),
+            Start::Weights(_) => Some((START, start.weights(&network, configuration.seed)?)),
+            Start::ResNet(_) => Some((RESNET_START, start.weights(&network, configuration.seed)?)),
         };
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
         if !exists {
             // A start that failed before the run was one may have left some.
-            for name in [START, CHECKPOINT] {
+            for name in [START, RESNET_START, CHECKPOINT] {
                 let path = folder.join(name);
                 if path.exists() {
                     fs::remove_file(&path).map_err(|error| named(&path, &error))?;
                 }
             }
         }
-        if let Some(weights) = first {
-            let path = folder.join(START);
+        if let Some((name, weights)) = first {
+            let path = folder.join(name);
             weights.write(&path).map_err(|error| named(&path, &error))?;
         }
         for (name, text) in files {
@@ -217,6 +219,7 @@ impl<'a> Run<'a> {
         let stage = &configuration.stages[number];
         let name = (number, stage.stage);
         let heatmap_size = self.network.hourglass.heatmap;
+        let knows_mask = knows_mask(&self.folder, configuration);
         let lesions = Lesions::new(self.packs, Split::Train, configuration);
         let validation_lesions = Lesions::new(self.packs, Split::Val, configuration);
         std::thread::scope(|scope| {
@@ -255,14 +258,20 @@ impl<'a> Run<'a> {
                     }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
-                    let validation =
-                        validate(trainer, &validation_lesions, configuration, stage, heatmap_size)?;
+                    let validation = validate(
+                        trainer,
+                        &validation_lesions,
+                        configuration,
+                        stage,
+                        heatmap_size,
+                        knows_mask,
+                    )?;
                     #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
                     stage.schedule.validated(progress, validation.losses.sum() as f32);
                     metrics.validated(number, step, &validation)?;
                     let picture = self.folder.join("pictures").join(format!("{number}-{step:07}.png"));
                     if stage.stage != Stage::Stn {
-                        sheet(&picture, trainer, &validation_lesions, heatmap_size)
+                        sheet(&picture, trainer, &validation_lesions, heatmap_size, knows_mask)
                             .map_err(|error| named(&picture, &error))?;
                     }
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
@@ -276,13 +285,20 @@ impl<'a> Run<'a> {
     }
 
     fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
-        let path = self.folder.join(START);
-        let start = if path.exists() { Start::Weights(&path) } else { Start::Fresh };
+        let paths = [START, RESNET_START].map(|name| self.folder.join(name));
+        let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade =
-            cascade_of(weights, graphs(&self.network)?, device).map_err(|error| named(&path, &error))?;
+        let cascade = cascade_of(weights, graphs(&self.network)?, device)
+            .map_err(|error| named(&self.folder, &error))?;
         Ok(Trainer::new(cascade, self.configuration.method))
     }
+}
+
+/// Whether the networks of the run in `folder` have learnt the mask: by a stage of theirs, or before the run, whose first
+/// weights are then another run's.
+#[must_use]
+pub fn knows_mask(folder: &Path, configuration: &Configuration) -> bool {
+    configuration.teaches_mask() || folder.join(START).exists()
 }
 
 impl Start<'_> {

@@ -4,17 +4,13 @@ use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
 use super::{
-    Average, Batch, KeypointLoss, LossWeights, Losses, Stage, cosine_loss, keypoint_loss, mean_squared_error,
-    pose_loss,
+    Average, Batch, KeypointLoss, LossWeights, Losses, Stage, keypoint_loss, mean_squared_error, pose_loss,
 };
 use crate::autodiff::{
     Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
-    clip_gradients, download, put_on, seed, shape_of, soft_argmax, take_off, upload,
+    clip_gradients, download, seed, shape_of, upload,
 };
 use crate::data::gaussian_heatmaps;
-
-/// How sharply the soft-argmax of the cosine loss looks at the maximum of a heatmap whose peak is 1.
-const SHARPNESS: f64 = 15.0;
 
 /// A cascade in training.
 #[derive(Debug)]
@@ -179,7 +175,7 @@ fn localization_losses(
     gradients(&mask_gradient, &theta_gradient);
 }
 
-/// `L_HM` over all stacks; `L_cos` and the loss of the endpoints of the last.
+/// `L_HM` over all stacks; `L_cos` and the other losses of the endpoints of the last.
 fn hourglass_losses<D: Device<f32>>(
     losses: &mut Losses,
     stacks: &[FeatureMap<f32, D>],
@@ -187,24 +183,16 @@ fn hourglass_losses<D: Device<f32>>(
     weights: &LossWeights,
     mut recording: Recording<f32, D>,
 ) -> Result<Recording<f32, D>, Error> {
-    if let Some(last) = stacks.last().filter(|_| weights.cosine > 0.0) {
-        let points = soft_argmax(put_on(last, recording), SHARPNESS).map_err(Into::into)?;
-        let (points, after) = take_off(points);
-        recording = after;
-        let found = download(&points);
-        let mut gradient = vec![0.0; found.len()];
-        losses.cosine = cosine_loss(&found, weights.cosine, &mut gradient);
-        seed(&mut recording, &points, &gradient);
-    }
     for (number, heatmaps) in stacks.iter().enumerate() {
         let found = download(heatmaps);
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
-        let keypoints = KeypointLoss { ends: weights.ends, lengths: weights.lengths };
-        if number + 1 == stacks.len() && keypoints.ends + keypoints.lengths > 0.0 {
+        let &LossWeights { cosine, ends, lengths, .. } = weights;
+        if number + 1 == stacks.len() && cosine + ends + lengths > 0.0 {
             let size = heatmap_size(heatmaps);
+            let keypoints = KeypointLoss { cosine, ends, lengths };
             let loss = keypoint_loss(&found, expected, size, keypoints, &mut gradient);
-            (losses.ends, losses.lengths) = (loss.ends, loss.lengths);
+            (losses.cosine, losses.ends, losses.lengths) = (loss.cosine, loss.ends, loss.lengths);
         }
         seed(&mut recording, heatmaps, &gradient);
     }

@@ -21,7 +21,7 @@ pub struct Validation {
 }
 
 /// Validates on up to [`Configuration::validation`] lesions, the same ones with the same boxes every time,
-/// measured as the runtime measures.
+/// measured as the runtime measures; axes are compared with the mask where it `knows_mask`.
 ///
 /// # Errors
 /// If the device fails, or the lesions give no batch.
@@ -34,6 +34,7 @@ pub fn validate<D: Device<f32>>(
     configuration: &Configuration,
     stage: &StageConfiguration,
     heatmap_size: usize,
+    knows_mask: bool,
 ) -> Result<Validation, RunError> {
     let mut losses = Losses::default();
     let batches = configuration.validation.div_ceil(configuration.batch).max(1);
@@ -44,8 +45,7 @@ pub fn validate<D: Device<f32>>(
     if stage.stage == Stage::Stn {
         return Ok(Validation { losses, errors: None, refused: 0 });
     }
-    let networks = TrainedNetworks::new(&trainer.cascade, heatmap_size);
-    let mut networks = if configuration.learns_mask() { networks } else { networks.without_mask() };
+    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size).with_mask(knows_mask);
     let mut workspace = Box::new(Workspace::new());
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {

@@ -10,7 +10,6 @@ mod matrix_product;
 mod max_pool;
 mod rearrange;
 mod sampler;
-mod soft_argmax;
 
 use rayon::prelude::*;
 

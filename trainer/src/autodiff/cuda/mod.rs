@@ -14,7 +14,6 @@ mod matrix_product;
 mod max_pool;
 mod rearrange;
 mod sampler;
-mod soft_argmax;
 
 use cudarc::{
     cublas::sys::{cublasMath_t, cublasSetMathMode, cublasStatus_t},

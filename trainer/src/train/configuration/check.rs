@@ -154,7 +154,7 @@ fn check_augmentation(augmentation: &Augmentation) -> Checked {
 }
 
 fn check_stage(name: &str, stage: &StageConfiguration) -> Checked {
-    let StageConfiguration { stage: _, schedule, loss, average } = stage;
+    let StageConfiguration { stage, schedule, loss, average } = stage;
     let length = match *schedule {
         Schedule::Cosine { rate, steps, warm_up } => {
             let name = |field| format!("{name}.schedule.cosine.{field}");
@@ -184,7 +184,23 @@ fn check_stage(name: &str, stage: &StageConfiguration) -> Checked {
     for (part, weight) in parts {
         require(is_weight(&weight), &format!("{name}.loss.{part}"), weight, NO_WEIGHT)?;
     }
-    require(pose.iter().all(is_weight), &format!("{name}.loss.pose"), pose, "are not three numbers from 0 on")
+    require(
+        pose.iter().all(is_weight),
+        &format!("{name}.loss.pose"),
+        pose,
+        "are not three numbers from 0 on",
+    )?;
+
+    let localization = mask + pose.iter().sum::<f64>();
+    let hourglass = heatmaps + cosine + ends + lengths;
+    let (useful, foreign) = match stage {
+        Stage::Stn => (localization, hourglass),
+        Stage::Shn => (hourglass, localization),
+        Stage::Joint => (localization + hourglass, 0.0),
+    };
+    let name = format!("{name}.loss");
+    require(foreign == 0.0, &name, loss, format_args!("weighs what a stage {stage} does not train"))?;
+    require(useful > 0.0, &name, loss, format_args!("teaches a stage {stage} nothing"))
 }
 
 const NOT_POSITIVE: &str = "is no positive number";
@@ -333,5 +349,42 @@ mod tests {
             Configuration::open("edge").unwrap().to_toml().replace("fixed_pose = false", "fixed_pose = true");
         let error = Configuration::from_toml(&text).unwrap_err().to_string();
         assert!(error.contains("stages[0].stage = \"stn\" trains the localization network"), "{error}");
+    }
+    #[test]
+    fn a_stage_has_losses_of_what_it_trains_and_no_others() {
+        let stage = |stage, loss| StageConfiguration {
+            stage,
+            schedule: Schedule::Cosine { rate: 1e-3, steps: 10, warm_up: 0 },
+            loss,
+            average: 0,
+        };
+        let none = LossWeights::default();
+        let (mask, pose) = (LossWeights { mask: 1.0, ..none }, LossWeights { pose: [0.0, 1.0, 0.0], ..none });
+        let (heatmaps, ends) = (LossWeights { heatmaps: 1.0, ..none }, LossWeights { ends: 1.0, ..none });
+        for (what, loss, wrong) in [
+            (Stage::Stn, mask, None),
+            (Stage::Stn, pose, None),
+            (Stage::Stn, heatmaps, Some("weighs what a stage stn does not train")),
+            (Stage::Stn, none, Some("teaches a stage stn nothing")),
+            (Stage::Shn, ends, None),
+            (
+                Stage::Shn,
+                LossWeights { heatmaps: 1.0, ..mask },
+                Some("weighs what a stage shn does not train"),
+            ),
+            (Stage::Shn, none, Some("teaches a stage shn nothing")),
+            (Stage::Joint, ends, None),
+            (Stage::Joint, LossWeights { heatmaps: 1.0, ..mask }, None),
+            (Stage::Joint, none, Some("teaches a stage joint nothing")),
+        ] {
+            let checked = check_stage("stages[3]", &stage(what, loss)).map_err(|error| error.to_string());
+            match (wrong, checked) {
+                (None, checked) => assert_eq!(checked, Ok(()), "{what} {loss:?}"),
+                (Some(wrong), checked) => {
+                    let error = checked.unwrap_err();
+                    assert!(error.contains("stages[3].loss = ") && error.contains(wrong), "{error}");
+                }
+            }
+        }
     }
 }
