@@ -148,6 +148,71 @@ fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
 }
 
 #[test]
+fn what_is_written_overwrites_neither_an_input_nor_the_other_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let pack = pack(folder.path(), 2, 1).to_str().unwrap().to_owned();
+    let bundle = at("model.recist");
+    std::fs::copy(MODEL, &bundle).unwrap();
+    std::fs::create_dir(at("run")).unwrap();
+    std::fs::write(at("run/weights.safetensors"), "weights").unwrap();
+    std::os::unix::fs::symlink(&pack, at("link")).unwrap();
+    let before = [&pack, &bundle].map(|path| std::fs::read(path).unwrap());
+    let evaluate = |model: &str, outputs: &[&str]| {
+        let arguments = ["evaluate", "--model", model, "--data", &pack, "--split", "val", "--json"];
+        run(&[&arguments, outputs].concat())
+    };
+    let (weights, twice) = (at("run/weights.safetensors"), at("run/../page.png"));
+    for (model, outputs) in [
+        (&bundle, ["--csv", &bundle, "--picture", &twice]),
+        (&bundle, ["--csv", &at("lesions.csv"), "--picture", &pack]),
+        (&bundle, ["--csv", &at("link"), "--picture", &twice]),
+        (&bundle, ["--csv", &at("page.png"), "--picture", &twice]),
+        (&at("run"), ["--csv", &weights, "--picture", &twice]),
+    ] {
+        let error = evaluate(model, &outputs).unwrap_err();
+        let refused = error.contains(": would overwrite /") || error.contains(": would be written twice");
+        assert!(refused, "{outputs:?}: {error}");
+        assert!(!folder.path().join("page.png").exists(), "before any work");
+    }
+    let sheet = |out: &str| {
+        let arguments = ["sheet", "--data", &pack, "--out", out];
+        let output = Command::new(env!("CARGO_BIN_EXE_recist-train")).args(arguments).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(sheet(&at("link")).ends_with(&format!("link: would overwrite {pack}\n")));
+    assert_eq!(
+        sheet(&at("nosuch/s.png")),
+        format!("recist-train: {0}/s.png: there is no folder {0}\n", at("nosuch"))
+    );
+    assert_eq!([&pack, &bundle].map(|path| std::fs::read(path).unwrap()), before);
+    assert_eq!(std::fs::read(&weights).unwrap(), b"weights");
+    evaluate(&bundle, &["--csv", &at("lesions.csv"), "--picture", &twice]).unwrap();
+    evaluate(&bundle, &["--csv", &at("lesions.csv"), "--picture", &twice]).unwrap();
+    assert_eq!(sheet(&at("sheet.png")), "", "control: its own files may be replaced");
+}
+
+#[test]
+fn figures_are_told_before_a_file_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 2, 1);
+    for option in ["--csv", "--picture"] {
+        let out = folder.path().join(option);
+        // The finished file is written under this name first, where a folder is in its way.
+        std::fs::create_dir(format!("{}.partial", out.display())).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_recist-train"))
+            .args(["evaluate", "--model", MODEL, "--split", "val", "--json", "--data"])
+            .args([&pack, Path::new(option), &out])
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with(&format!("recist-train: {}: ", out.display())), "{error}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), &told["groups"][0]["lesions"]), (Some(1), &Value::from(2)));
+    }
+}
+
+#[test]
 fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 8, 1);

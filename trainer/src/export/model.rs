@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use recist::image::PATCH_SIZE;
 
@@ -49,6 +49,14 @@ impl TrainedModel {
             weights.check(graph).map_err(|error| named(&path, &error))?;
         }
         Ok(model)
+    }
+
+    /// The files that make a run's folder a run: without one of them it cannot go on, or is no model.
+    #[must_use]
+    pub fn files(run: &Path) -> Vec<PathBuf> {
+        let texts = ["configuration.toml", "network.toml", "data.txt", "metrics.jsonl"];
+        let weights = ["start", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
+        texts.into_iter().map(str::to_owned).chain(weights).map(|name| run.join(name)).collect()
     }
 
     /// Both networks on a device, in floating point.
