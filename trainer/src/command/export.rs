@@ -173,7 +173,7 @@ fn metrics(int8: &Report) -> String {
              {short_ends:.2} mm (their ends)"
         )
     };
-    format!("validation split, {} lesions: {differences}; {} refused", int8.rows.len(), int8.refused())
+    format!("validation split, {} lesions: {differences}; {}", int8.rows.len(), int8.unmeasured())
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors, on the lesions that

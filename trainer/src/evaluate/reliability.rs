@@ -57,7 +57,7 @@ impl Reliability {
             .iter()
             .filter_map(|row| {
                 Some(Point {
-                    confidence: row.found?.confidence,
+                    confidence: row.found.ok()?.confidence,
                     long_mm: row.long_error_mm()?,
                     long_percent: mean(row, |difference| difference.long_percent().abs()),
                     ends_percent: mean(row, Difference::ends_percent),

@@ -36,13 +36,9 @@ const TITLE_HEIGHT: i32 = 40;
 /// If `packs` or `report` are not those of the evaluation.
 pub fn picture(path: &Path, evaluation: &Evaluation, report: &Report, packs: &[Pack]) -> Result<(), String> {
     let mut canvas = Canvas::new(3 * CHART[0], TITLE_HEIGHT + CHART[1] + CASES_HEIGHT);
-    let measured: Vec<&Row> = report.rows.iter().filter(|row| row.found.is_some()).collect();
+    let measured: Vec<&Row> = report.rows.iter().filter(|row| row.found.is_ok()).collect();
     let (model, split) = (&evaluation.model, &evaluation.split);
-    let title = format!(
-        "{model}, split {split}: {} lesions, {} refused",
-        report.rows.len(),
-        report.rows.len() - measured.len()
-    );
+    let title = format!("{model}, split {split}: {} lesions, {}", report.rows.len(), report.unmeasured());
     canvas.large(&title, Place::new(16, 12), BLACK);
     if !measured.is_empty() {
         bland_altman(&mut canvas, evaluation, &measured);
