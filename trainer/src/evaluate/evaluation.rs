@@ -206,6 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn of_one_patient_there_are_figures_and_no_intervals() {
+        let of = |patients: [usize; 2]| {
+            let rows = patients.map(|patient| example(patient, 12.0, 1.0, 2.0));
+            let told = Evaluation::of("m", "val", &Report { rows: rows.to_vec() });
+            let json: serde_json::Value = serde_json::from_str(&told.to_json()).unwrap();
+            (told.to_string(), json["groups"][0].clone())
+        };
+        let (text, json) = of([0, 0]);
+        let head = "all lesions: 2 of 1 patients, 0 refused\n";
+        for part in [head, " 0.50 - ", "model 100 % (-), another", "long -1.00 mm (-), short +1.00 mm (-)"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("NaN"), "{text}");
+        for estimate in [&json["table"]["model_over_readers"]["long"], &json["agreement"]["model_within"]] {
+            assert!(estimate["value"].is_number() && estimate["interval"][0].is_null(), "{estimate}");
+        }
+        let (text, json) = of([0, 1]);
+        assert!(text.contains(" 0.50 0.50-0.50 ") && text.contains("(100-100)"), "control: {text}");
+        assert!(json["agreement"]["model_within"]["interval"][0].is_number(), "control");
+    }
+
+    #[test]
     fn of_lesions_that_all_were_refused_there_is_no_error_to_read() {
         let careless = Careless {
             sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],

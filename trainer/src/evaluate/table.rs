@@ -3,6 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::bootstrap::intervals;
+use super::figure::interval;
 use super::{Difference, Figure, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
@@ -45,7 +46,7 @@ pub struct Deviations {
     pub mean: f64,
     /// The standard deviation.
     pub deviation: f64,
-    /// The mean's central 95 % by bootstrap over patients.
+    /// The mean's central 95 % by bootstrap over patients; not numbers where fewer than two have it.
     pub interval: [f64; 2],
 }
 
@@ -54,7 +55,7 @@ pub struct Deviations {
 pub struct Estimate {
     /// The number.
     pub value: f64,
-    /// Its central 95 % by bootstrap over patients.
+    /// Its central 95 % by bootstrap over patients; not numbers where fewer than two have it.
     pub interval: [f64; 2],
 }
 
@@ -155,9 +156,13 @@ impl fmt::Display for Table {
                 line(f, &name, four.as_array().map(cell), &comparison.count.to_string())?;
             }
         }
-        let cell = |e: &Estimate| match e.interval {
-            [low, high] if e.value.is_finite() => format!("{:.2} {low:.2}-{high:.2}", e.value),
-            _ => Figure(e.value).to_string(),
+        let cell = |e: &Estimate| {
+            let interval = interval(e.interval, "-", |end| format!("{end:.2}"));
+            if e.value.is_finite() {
+                format!("{:.2} {interval}", e.value)
+            } else {
+                Figure(e.value).to_string()
+            }
         };
         if let Some(ratios) = &self.model_over_readers {
             line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
@@ -235,12 +240,18 @@ mod tests {
 
     #[test]
     fn a_draw_without_a_kind_says_nothing_of_it() {
-        // The others' mean of one patient in eight: every third draw has none of its lesions.
+        // The others' mean of two patients in eight: every tenth draw has none of their lesions.
         let mut rows: Vec<Row> = (0..8).map(|i| example(i, 12.0, 1.0, 2.0)).collect();
-        rows[0].others = example(0, 12.0, 1.5, 2.0).model;
+        for patient in [0, 1] {
+            rows[patient].others = example(0, 12.0, 1.5, 2.0).model;
+        }
         let table = Table::of(&rows.iter().collect::<Vec<_>>());
-        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
+        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 2));
         assert_eq!(table.comparisons[OTHERS].mm.long.interval, [1.5; 2]);
+        rows[1].others = Vec::new();
+        let table = Table::of(&rows.iter().collect::<Vec<_>>());
+        let Deviations { mean, interval, .. } = table.comparisons[OTHERS].mm.long;
+        assert!(mean == 1.5 && interval.iter().all(|end| end.is_nan()), "one patient has none: {interval:?}");
     }
 
     #[test]
