@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use recist_trainer::data::{PackWriter, Split, phantom};
+use recist_trainer::train::{Checkpoint, Progress};
 use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/edge.recist");
@@ -210,6 +211,63 @@ fn figures_are_told_before_a_file_that_cannot_be_written_is_named() {
         let told: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((output.status.code(), &told["groups"][0]["lesions"]), (Some(1), &Value::from(2)));
     }
+}
+
+#[test]
+fn a_run_that_is_not_finished_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 4, 1);
+    let config = folder.path().join("config.toml");
+    let mut text = format!(
+        "network = {NETWORK:?}\nbatch = 2\nvalidation = 2\nepoch = 2\ncheckpoint = 100\n[method.adam-w]\n\
+         weight_decay = 1e-3\n"
+    );
+    let cosine = "cosine = { rate = 4e-3, steps = 3, warm_up = 1 }";
+    let plateau = "plateau = { rate = 1e-4, patience = 1, divisions = 1 }";
+    for (stage, schedule) in [("stn", cosine), ("shn", plateau)] {
+        text += &format!(
+            "[[stages]]\nstage = {stage:?}\nschedule = {{ {schedule} }}\n\
+             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"
+        );
+    }
+    std::fs::write(&config, text).unwrap();
+    let out = folder.path().join("run");
+    let [data, config, out_text] = [&pack, &config, &out].map(|path| path.to_str().unwrap());
+    let trained = Command::new(env!("CARGO_BIN_EXE_recist-train"))
+        .args(["train", "--data", data, "--config", config, "--out", out_text])
+        .output()
+        .unwrap();
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let exported = folder.path().join("exported");
+    let evaluate = || run(&["evaluate", "--model", out_text, "--data", data, "--split", "val", "--json"]);
+    let export = || run(&["export", "--run", out_text, "--out", exported.to_str().unwrap()]);
+    assert!(evaluate().is_ok(), "control: finished");
+
+    std::fs::remove_file(out.join("weights.safetensors")).unwrap();
+    let path = out.join("checkpoint.safetensors");
+    let last = Checkpoint::read(&path).unwrap();
+    for (stage, step, place) in [
+        (0, 2, "is at stage 1 of 2, step 2 of 3"),
+        (1, 2, "is at stage 2 of 2, step 2"),
+        (2, 0, "is at the end of stage 2 of 2"),
+    ] {
+        let progress = Progress { step, ..Progress::default() };
+        let mut checkpoint = last.clone();
+        (checkpoint.stage, checkpoint.progress) = (stage, progress);
+        checkpoint.write(&path).unwrap();
+        let expected = format!("recist-train: {out_text} {place}: `train --resume` finishes it\n");
+        assert_eq!(
+            [evaluate().unwrap_err(), export().unwrap_err()],
+            [&expected, &expected].map(Clone::clone)
+        );
+    }
+    std::fs::write(&path, "no checkpoint").unwrap();
+    let error = evaluate().unwrap_err();
+    assert_eq!(error.matches("checkpoint.safetensors").count(), 1, "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let expected = format!("recist-train: {out_text} has no checkpoint yet: `train --resume` finishes it\n");
+    assert_eq!([evaluate().unwrap_err(), export().unwrap_err()], [&expected, &expected].map(Clone::clone));
+    assert!(!exported.exists());
 }
 
 #[test]
