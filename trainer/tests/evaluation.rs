@@ -120,6 +120,21 @@ fn one_reader_and_no_lesion_are_told_as_such() {
 }
 
 #[test]
+fn an_evaluation_without_data_and_a_split_that_there_is_not_are_told_as_such() {
+    let evaluate =
+        |rest: &[&str]| run(&[&["evaluate", "--model", MODEL, "--json"], rest].concat()).unwrap_err();
+    assert_eq!(
+        evaluate(&["--split", "val"]),
+        "recist-train: --data is missing: a packed file of lesions, as prepare writes it\n"
+    );
+    assert_eq!(
+        evaluate(&["--split", "foo", "--data", "nosuch.pack"]),
+        "recist-train: split is \"foo\", not train, val or test\n"
+    );
+    assert!(evaluate(&["--split", "val", "--data", "nosuch.pack"]).contains("nosuch.pack: "), "control");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 1, 1);

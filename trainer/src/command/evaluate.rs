@@ -41,8 +41,13 @@ pub(crate) struct Evaluate {
 
 impl Run for Evaluate {
     fn run(self) -> Result<(), Box<dyn Error>> {
-        let split =
-            Split::of_name(&self.split).ok_or_else(|| format!("no split is called {:?}", self.split))?;
+        let split = Split::of_name(&self.split).ok_or_else(|| {
+            let [first, second, third] = Split::ALL;
+            format!("split is {:?}, not {first}, {second} or {third}", self.split)
+        })?;
+        if self.data.is_empty() {
+            return Err("--data is missing: a packed file of lesions, as prepare writes it".into());
+        }
         let outputs: Vec<&Path> =
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
         let inputs = [vec![self.model.clone()], self.data.clone(), TrainedModel::files(&self.model)].concat();
