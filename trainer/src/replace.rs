@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 /// If what is there is not a regular file, or the file cannot be written or renamed; nothing is left beside it then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check_replaceable(path)?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    let partial = partial(path);
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&partial, path));
@@ -44,11 +43,12 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<(), String
             return Err(named("is a folder".to_owned()));
         }
         check_replaceable(output).map_err(|error| named(error.to_string()))?;
-        let Some(place) = place(output) else {
+        let (Some(finished), Some(unfinished)) = (place(output), place(&partial(output))) else {
             let folder = output.parent().unwrap_or(output);
             return Err(named(format!("there is no folder {}", folder.display())));
         };
-        let is_there = |other: &&Path| self::place(other).as_ref() == Some(&place);
+        let is_there =
+            |other: &&Path| place(other).is_some_and(|other| other == finished || other == unfinished);
         if let Some(input) = inputs.iter().map(PathBuf::as_path).find(is_there) {
             return Err(named(format!("would overwrite {}", input.display())));
         }
@@ -57,6 +57,13 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// Beside `path`, where what takes its name is written.
+fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    partial.into()
 }
 
 /// The one name of a file that has many: where it is, or would be; none where there is no folder for it.
@@ -81,7 +88,7 @@ mod tests {
         }
         fs::create_dir(at("inside")).unwrap();
         std::os::unix::fs::symlink(at("pack"), at("link")).unwrap();
-        let inputs = [at("model"), at("pack"), at("not there")];
+        let inputs = [at("model"), at("pack"), at("not there"), at("inside/not packed.partial")];
         for (outputs, reason) in [
             (["model", "b"], "would overwrite"),
             (["a", "pack"], "would overwrite"),
@@ -89,6 +96,8 @@ mod tests {
             (["link", "b"], "would overwrite"),
             (["a", "a"], "would be written twice"),
             (["a", "inside/../a"], "would be written twice"),
+            (["a.partial", "a"], "would be written twice"),
+            (["a", "inside/not packed"], "would overwrite"),
             (["inside", "b"], "is a folder"),
             (["a", "nosuch/b"], "there is no folder"),
             (["/dev/null", "b"], "is not a regular file"),
