@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts `bytes` in the place of the file at `path`, all or nothing: they are written beside it, and renamed when
 /// they are on the disk.
@@ -9,8 +9,7 @@ use std::path::Path;
 /// If what is there is not a regular file, or the file cannot be written or renamed; nothing is left beside it then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check_replaceable(path)?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
+    let partial = partial(path);
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&partial, path));
@@ -30,4 +29,87 @@ pub fn check_replaceable(path: &Path) -> io::Result<()> {
         return Err(io::Error::other("is not a regular file: nothing is written there"));
     }
     Ok(())
+}
+
+/// That each of `outputs` can be written when the work is done, and costs nothing that is needed: there is a folder for
+/// it, and it is neither one of `inputs` nor another output, whatever name it goes by.
+///
+/// # Errors
+/// If one cannot: named, with the reason.
+pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<(), String> {
+    for (number, output) in outputs.iter().enumerate() {
+        let named = |reason: String| format!("{}: {reason}", output.display());
+        if output.is_dir() {
+            return Err(named("is a folder".to_owned()));
+        }
+        check_replaceable(output).map_err(|error| named(error.to_string()))?;
+        let (Some(finished), Some(unfinished)) = (place(output), place(&partial(output))) else {
+            let folder = output.parent().unwrap_or(output);
+            return Err(named(format!("there is no folder {}", folder.display())));
+        };
+        let is_there =
+            |other: &&Path| place(other).is_some_and(|other| other == finished || other == unfinished);
+        if let Some(input) = inputs.iter().map(PathBuf::as_path).find(is_there) {
+            return Err(named(format!("would overwrite {}", input.display())));
+        }
+        if outputs[..number].iter().any(is_there) {
+            return Err(named("would be written twice".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Beside `path`, where what takes its name is written.
+fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    partial.into()
+}
+
+/// The one name of a file that has many: where it is, or would be; none where there is no folder for it.
+fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(there) = fs::canonicalize(path) {
+        return Some(there);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_no_input_and_no_other_output_by_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["model", "pack"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::create_dir(at("inside")).unwrap();
+        std::os::unix::fs::symlink(at("pack"), at("link")).unwrap();
+        let inputs = [at("model"), at("pack"), at("not there"), at("inside/not packed.partial")];
+        for (outputs, reason) in [
+            (["model", "b"], "would overwrite"),
+            (["a", "pack"], "would overwrite"),
+            (["a", "inside/../model"], "would overwrite"),
+            (["link", "b"], "would overwrite"),
+            (["a", "a"], "would be written twice"),
+            (["a", "inside/../a"], "would be written twice"),
+            (["a.partial", "a"], "would be written twice"),
+            (["a", "inside/not packed"], "would overwrite"),
+            (["inside", "b"], "is a folder"),
+            (["a", "nosuch/b"], "there is no folder"),
+            (["/dev/null", "b"], "is not a regular file"),
+        ] {
+            let paths = outputs.map(at);
+            let error = check_outputs(&[&paths[0], &paths[1]], &inputs).unwrap_err();
+            let named = paths.iter().any(|path| error.starts_with(&format!("{}: ", path.display())));
+            assert!(named && error.contains(reason), "{outputs:?}: {error}");
+        }
+        for free in [["a", "b"], ["inside/model", "inside/pack"]] {
+            let [a, b] = free.map(at);
+            assert_eq!(check_outputs(&[&a, &b], &inputs), Ok(()), "control: {free:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use recist_trainer::data::{PackWriter, Split, phantom};
+use recist_trainer::train::{Checkpoint, Progress};
 use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/edge.recist");
@@ -119,6 +120,21 @@ fn one_reader_and_no_lesion_are_told_as_such() {
 }
 
 #[test]
+fn an_evaluation_without_data_and_a_split_that_there_is_not_are_told_as_such() {
+    let evaluate =
+        |rest: &[&str]| run(&[&["evaluate", "--model", MODEL, "--json"], rest].concat()).unwrap_err();
+    assert_eq!(
+        evaluate(&["--split", "val"]),
+        "recist-train: --data is missing: a packed file of lesions, as prepare writes it\n"
+    );
+    assert_eq!(
+        evaluate(&["--split", "foo", "--data", "nosuch.pack"]),
+        "recist-train: split is \"foo\", not train, val or test\n"
+    );
+    assert!(evaluate(&["--split", "val", "--data", "nosuch.pack"]).contains("nosuch.pack: "), "control");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 1, 1);
@@ -145,6 +161,128 @@ fn a_file_that_cannot_be_read_or_written_is_named_before_the_work_begins() {
     let table = folder.path().join("table.csv");
     evaluate(MODEL, &["--csv", table.to_str().unwrap()]).unwrap();
     assert!(table.exists(), "control");
+}
+
+#[test]
+fn what_is_written_overwrites_neither_an_input_nor_the_other_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let pack = pack(folder.path(), 2, 1).to_str().unwrap().to_owned();
+    let bundle = at("model.recist");
+    std::fs::copy(MODEL, &bundle).unwrap();
+    std::fs::create_dir(at("run")).unwrap();
+    std::fs::write(at("run/weights.safetensors"), "weights").unwrap();
+    std::os::unix::fs::symlink(&pack, at("link")).unwrap();
+    let before = [&pack, &bundle].map(|path| std::fs::read(path).unwrap());
+    let evaluate = |model: &str, outputs: &[&str]| {
+        let arguments = ["evaluate", "--model", model, "--data", &pack, "--split", "val", "--json"];
+        run(&[&arguments, outputs].concat())
+    };
+    let (weights, twice) = (at("run/weights.safetensors"), at("run/../page.png"));
+    for (model, outputs) in [
+        (&bundle, ["--csv", &bundle, "--picture", &twice]),
+        (&bundle, ["--csv", &at("lesions.csv"), "--picture", &pack]),
+        (&bundle, ["--csv", &at("link"), "--picture", &twice]),
+        (&bundle, ["--csv", &at("page.png"), "--picture", &twice]),
+        (&at("run"), ["--csv", &weights, "--picture", &twice]),
+    ] {
+        let error = evaluate(model, &outputs).unwrap_err();
+        let refused = error.contains(": would overwrite /") || error.contains(": would be written twice");
+        assert!(refused, "{outputs:?}: {error}");
+        assert!(!folder.path().join("page.png").exists(), "before any work");
+    }
+    let sheet = |out: &str| {
+        let arguments = ["sheet", "--data", &pack, "--out", out];
+        let output = Command::new(env!("CARGO_BIN_EXE_recist-train")).args(arguments).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(sheet(&at("link")).ends_with(&format!("link: would overwrite {pack}\n")));
+    assert_eq!(
+        sheet(&at("nosuch/s.png")),
+        format!("recist-train: {0}/s.png: there is no folder {0}\n", at("nosuch"))
+    );
+    assert_eq!([&pack, &bundle].map(|path| std::fs::read(path).unwrap()), before);
+    assert_eq!(std::fs::read(&weights).unwrap(), b"weights");
+    evaluate(&bundle, &["--csv", &at("lesions.csv"), "--picture", &twice]).unwrap();
+    evaluate(&bundle, &["--csv", &at("lesions.csv"), "--picture", &twice]).unwrap();
+    assert_eq!(sheet(&at("sheet.png")), "", "control: its own files may be replaced");
+}
+
+#[test]
+fn figures_are_told_before_a_file_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 2, 1);
+    for option in ["--csv", "--picture"] {
+        let out = folder.path().join(option);
+        // The finished file is written under this name first, where a folder is in its way.
+        std::fs::create_dir(format!("{}.partial", out.display())).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_recist-train"))
+            .args(["evaluate", "--model", MODEL, "--split", "val", "--json", "--data"])
+            .args([&pack, Path::new(option), &out])
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with(&format!("recist-train: {}: ", out.display())), "{error}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), &told["groups"][0]["lesions"]), (Some(1), &Value::from(2)));
+    }
+}
+
+#[test]
+fn a_run_that_is_not_finished_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = pack(folder.path(), 4, 1);
+    let config = folder.path().join("config.toml");
+    let mut text = format!(
+        "network = {NETWORK:?}\nbatch = 2\nvalidation = 2\nepoch = 2\ncheckpoint = 100\n[method.adam-w]\n\
+         weight_decay = 1e-3\n"
+    );
+    let cosine = "cosine = { rate = 4e-3, steps = 3, warm_up = 1 }";
+    let plateau = "plateau = { rate = 1e-4, patience = 1, divisions = 1 }";
+    for (stage, schedule) in [("stn", cosine), ("shn", plateau)] {
+        text += &format!(
+            "[[stages]]\nstage = {stage:?}\nschedule = {{ {schedule} }}\n\
+             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"
+        );
+    }
+    std::fs::write(&config, text).unwrap();
+    let out = folder.path().join("run");
+    let [data, config, out_text] = [&pack, &config, &out].map(|path| path.to_str().unwrap());
+    let trained = Command::new(env!("CARGO_BIN_EXE_recist-train"))
+        .args(["train", "--data", data, "--config", config, "--out", out_text])
+        .output()
+        .unwrap();
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let exported = folder.path().join("exported");
+    let evaluate = || run(&["evaluate", "--model", out_text, "--data", data, "--split", "val", "--json"]);
+    let export = || run(&["export", "--run", out_text, "--out", exported.to_str().unwrap()]);
+    assert!(evaluate().is_ok(), "control: finished");
+
+    std::fs::remove_file(out.join("weights.safetensors")).unwrap();
+    let path = out.join("checkpoint.safetensors");
+    let last = Checkpoint::read(&path).unwrap();
+    for (stage, step, place) in [
+        (0, 2, "is at stage 1 of 2, step 2 of 3"),
+        (1, 2, "is at stage 2 of 2, step 2"),
+        (2, 0, "is at the end of stage 2 of 2"),
+    ] {
+        let progress = Progress { step, ..Progress::default() };
+        let mut checkpoint = last.clone();
+        (checkpoint.stage, checkpoint.progress) = (stage, progress);
+        checkpoint.write(&path).unwrap();
+        let expected = format!("recist-train: {out_text} {place}: `train --resume` finishes it\n");
+        assert_eq!(
+            [evaluate().unwrap_err(), export().unwrap_err()],
+            [&expected, &expected].map(Clone::clone)
+        );
+    }
+    std::fs::write(&path, "no checkpoint").unwrap();
+    let error = evaluate().unwrap_err();
+    assert_eq!(error.matches("checkpoint.safetensors").count(), 1, "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let expected = format!("recist-train: {out_text} has no checkpoint yet: `train --resume` finishes it\n");
+    assert_eq!([evaluate().unwrap_err(), export().unwrap_err()], [&expected, &expected].map(Clone::clone));
+    assert!(!exported.exists());
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use recist::bundle::{AlignedBytes, Bundle};
+use recist::cascade::{Plans, Workspace};
+use recist::ffi::RecistModel;
 use recist::image::write_grey16;
 use recist_trainer::data::phantom;
 
@@ -75,6 +77,7 @@ fn they_lead_from_slices_to_a_model_and_its_figures() {
     for name in ["prepare", "train", "export", "sheet", "evaluate", "ablate"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
+    let mut told = String::new();
     for command in commands {
         let arguments = command.split_whitespace().map(|word| match word {
             "edge" => &configuration,
@@ -88,7 +91,19 @@ fn they_lead_from_slices_to_a_model_and_its_figures() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        told += &String::from_utf8(output.stdout).unwrap();
     }
-    let bytes = AlignedBytes::copy_of(&std::fs::read(folder.join("model/edge.recist")).unwrap());
-    assert_eq!(Bundle::open(bytes.as_slice()).unwrap().manifest().name(), "edge");
+    let bytes = AlignedBytes::copy_of(&std::fs::read(folder.join("model/edge-own.recist")).unwrap());
+    let bundle = Bundle::open(bytes.as_slice()).unwrap();
+    assert_eq!(bundle.manifest().name(), "edge-own", "edge is the shipped model");
+    let licence = bundle.manifest().entries().find(|(key, _)| *key == "licence");
+    assert_eq!(licence, Some(("licence", "not stated")));
+    let plans = Plans::open(&bundle).unwrap();
+    let memory = format!(
+        "\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
+        bytes.as_slice().len(),
+        plans.workspace_bytes() + size_of::<Workspace>(),
+        RecistModel::bytes(&plans)
+    );
+    assert!(told.contains(&memory), "what recist info prints: {memory}\n{told}");
 }

@@ -10,7 +10,7 @@ use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
 use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, check_replaceable, replace};
+use recist_trainer::{autodiff, check_outputs, replace};
 
 use super::Run;
 
@@ -41,9 +41,17 @@ pub(crate) struct Evaluate {
 
 impl Run for Evaluate {
     fn run(self) -> Result<(), Box<dyn Error>> {
-        let split =
-            Split::of_name(&self.split).ok_or_else(|| format!("no split is called {:?}", self.split))?;
-        [&self.csv, &self.picture].into_iter().flatten().try_for_each(|path| check_output(path))?;
+        let split = Split::of_name(&self.split).ok_or_else(|| {
+            let [first, second, third] = Split::ALL;
+            format!("split is {:?}, not {first}, {second} or {third}", self.split)
+        })?;
+        if self.data.is_empty() {
+            return Err("--data is missing: a packed file of lesions, as prepare writes it".into());
+        }
+        let outputs: Vec<&Path> =
+            [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
+        let inputs = [vec![self.model.clone()], self.data.clone(), TrainedModel::files(&self.model)].concat();
+        check_outputs(&outputs, &inputs)?;
         let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
@@ -58,6 +66,7 @@ impl Run for Evaluate {
             return Err(format!("the packs hold no lesion of the split {split} on its largest slice").into());
         }
         let evaluation = Evaluation::of(&self.model.display().to_string(), &self.split, &report);
+        super::say(&if self.json { evaluation.to_json() } else { evaluation.to_string() })?;
         if let Some(path) = &self.csv {
             let table = lesion_table(&report, &packs);
             replace(path, table.as_bytes()).map_err(|error| named(path, &error))?;
@@ -65,7 +74,7 @@ impl Run for Evaluate {
         if let Some(path) = &self.picture {
             picture(path, &evaluation, &report, &packs)?;
         }
-        super::say(&if self.json { evaluation.to_json() } else { evaluation.to_string() })
+        Ok(())
     }
 }
 
@@ -80,20 +89,6 @@ pub(super) fn floating_point(
     let networks =
         TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(model.knows_mask);
     report(packs, selection, networks, other_boxes)
-}
-
-/// That a file can be put at `path` when the work is done.
-fn check_output(path: &Path) -> Result<(), String> {
-    if path.is_dir() {
-        return Err(named(path, &"is a folder"));
-    }
-    check_replaceable(path).map_err(|error| named(path, &error))?;
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(named(path, &format_args!("there is no folder {}", folder.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn named(path: &Path, error: &dyn fmt::Display) -> String {

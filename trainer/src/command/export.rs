@@ -3,13 +3,15 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use recist::bundle::{AlignedBytes, Bundle, Description};
-use recist::cascade::{EngineNetworks, Plans};
+use recist::cascade::{EngineNetworks, Plans, Workspace};
 use recist::engine::Kernel;
+use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
 use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
 use recist_trainer::export::{
     self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
+use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
 use recist_trainer::{replace, train};
 
@@ -30,7 +32,7 @@ pub(crate) struct Export {
     /// packs in place of those that the run was started with; may be given more than once
     #[argh(option)]
     data: Vec<PathBuf>,
-    /// name of the model (the network's name)
+    /// name of the model (the network's, with -own after a preset's: the shipped model is called as its preset)
     #[argh(option)]
     name: Option<String>,
     /// version of the model (1)
@@ -39,8 +41,8 @@ pub(crate) struct Export {
     /// what the model was trained on, for the manifest (the packs' names and numbers)
     #[argh(option)]
     training_data: Option<String>,
-    /// licence of the model, for the manifest (this program's)
-    #[argh(option, default = "String::from(env!(\"CARGO_PKG_LICENSE\"))")]
+    /// licence of the model, for the manifest (not stated)
+    #[argh(option, default = "String::from(\"not stated\")")]
     licence: String,
     /// whom to cite, for the manifest
     #[argh(option, default = "String::from(\"not stated\")")]
@@ -79,7 +81,7 @@ impl Run for Export {
             let run = self.run.display();
             return Err(format!("{run} taught no mask: the runtime would refuse every lesion").into());
         }
-        let name = self.name.as_deref().unwrap_or(&model.network.name);
+        let name = &self.name.clone().unwrap_or_else(|| name_of(&model.network));
         if Path::new(name).file_name() != Some(name.as_ref()) {
             return Err(format!("name is {name:?}, not the name of a file").into());
         }
@@ -132,16 +134,23 @@ impl Run for Export {
 
         let parity =
             ParityReport::measure(&model, &quantised, &self.out, &parity_patches, self.python.as_deref())?;
-        let workspace = plans.workspace_bytes();
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
              {parity}\n\
-             {}: {} bytes, workspace {workspace} bytes\n",
+             {}\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
             price(&float32, &int8),
             path.display(),
-            bundle.len()
+            bundle.len(),
+            plans.workspace_bytes() + size_of::<Workspace>(),
+            RecistModel::bytes(&plans)
         ))
     }
+}
+
+/// What a model is called that was not given a name: as its network, but never as a shipped model.
+fn name_of(network: &Network) -> String {
+    let is_preset = Network::PRESETS.iter().any(|(name, _)| *name == network.name);
+    network.name.clone() + if is_preset { "-own" } else { "" }
 }
 
 /// What lies in the training part of the packs, in numbers.
@@ -173,7 +182,7 @@ fn metrics(int8: &Report) -> String {
              {short_ends:.2} mm (their ends)"
         )
     };
-    format!("validation split, {} lesions: {differences}; {} refused", int8.rows.len(), int8.refused())
+    format!("validation split, {} lesions: {differences}; {}", int8.rows.len(), int8.unmeasured())
 }
 
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors, on the lesions that
@@ -186,4 +195,17 @@ fn price(float32: &Report, int8: &Report) -> String {
         "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %, on the \
          lesions that both measured"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_without_a_name_is_never_called_as_a_shipped_one() {
+        let [edge, paper] = ["edge", "paper"].map(|preset| Network::open(preset).unwrap());
+        let own = Network { name: "lung".to_owned(), ..edge.clone() };
+        let names = [&edge, &paper, &own].map(name_of);
+        assert_eq!(names, ["edge-own", "paper-own", "lung"], "control: a name of one's own is kept");
+    }
 }

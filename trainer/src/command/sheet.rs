@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use recist::geometry::AffineMap;
 use recist::image::PATCH_SIZE;
+use recist_trainer::check_outputs;
 use recist_trainer::data::{Pack, Sheet, first_shown, keyed};
 
 use super::Run;
@@ -28,6 +29,7 @@ const COLUMNS: usize = 5;
 
 impl Run for DrawSheet {
     fn run(self) -> Result<(), Box<dyn Error>> {
+        check_outputs(&[&self.out], std::slice::from_ref(&self.data))?;
         let pack = Pack::open(&self.data)?;
         if pack.is_empty() {
             return Err(format!("{} holds no lesion", self.data.display()).into());
@@ -50,7 +52,6 @@ impl Run for DrawSheet {
                 .then(AffineMap::normalised_to_pixels(PATCH_SIZE));
             sheet.axes(beside, &sample.keypoints.map(|p| map.apply(p)), [255, 90, 60]);
         }
-        sheet.write(&self.out)?;
-        Ok(())
+        Ok(sheet.write(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?)
     }
 }

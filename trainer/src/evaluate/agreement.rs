@@ -3,6 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::bootstrap::intervals;
+use super::figure::interval;
 use super::{Difference, Estimate, LIMITS_OF_AGREEMENT, Row};
 
 /// Whether the cascade is one reader among others, on the lesions that it measured: how often it agrees, and whether
@@ -81,12 +82,12 @@ impl fmt::Display for Agreement {
             return writeln!(f, "  agreement and bias: none measured");
         }
         let share = |estimate: &Estimate| {
-            let [low, high] = estimate.interval.map(|v| 100.0 * v);
-            format!("{:.0} % ({low:.0}-{high:.0})", 100.0 * estimate.value)
+            let interval = interval(estimate.interval, "-", |end| format!("{:.0}", 100.0 * end));
+            format!("{:.0} % ({interval})", 100.0 * estimate.value)
         };
         let bias = |estimate: &Estimate, unit: &str| {
-            let [low, high] = estimate.interval;
-            format!("{:+.2} {unit} ({low:+.2} to {high:+.2})", estimate.value)
+            let interval = interval(estimate.interval, " to ", |end| format!("{end:+.2}"));
+            format!("{:+.2} {unit} ({interval})", estimate.value)
         };
         let [low, high] = LIMITS_OF_AGREEMENT;
         write!(

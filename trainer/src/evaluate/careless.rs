@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::report::find;
 use super::row::against;
-use super::{Difference, Found, Four, Row, Statistics, drawn_box, redrawn_box};
+use super::{Difference, Four, Nothing, Row, Statistics, Unmeasured, drawn_box, redrawn_box};
 use crate::data::Pack;
 
 /// Sides of boxes, in longer sides of the endpoints' rectangle, that a user draws who takes no care.
@@ -16,11 +16,11 @@ pub const REDRAWN: usize = 20;
 /// What a cascade finds of one lesion in other boxes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Careless {
-    /// Against every reader, for each of [`BOX_SIZES`]; empty where the cascade refused.
-    pub sizes: [Vec<Difference>; BOX_SIZES.len()],
-    /// The long and the short axis in mm in each of [`REDRAWN`] boxes that are drawn as the first was; those
-    /// in which the cascade refused are left out.
-    pub redrawn: Vec<[f64; 2]>,
+    /// Against every reader, for each of [`BOX_SIZES`], or why nothing was found.
+    pub sizes: [Result<Vec<Difference>, Nothing>; BOX_SIZES.len()],
+    /// The long and the short axis in mm in each of [`REDRAWN`] boxes that are drawn as the first was, or why there
+    /// are none.
+    pub redrawn: Vec<Result<[f64; 2], Nothing>>,
 }
 
 /// How well lesions are measured in boxes of one size.
@@ -28,9 +28,10 @@ pub struct Careless {
 pub struct BoxSize {
     /// The side, in longer sides of the endpoints' rectangle.
     pub size: f64,
-    /// Lesions that the cascade refused.
-    pub refused: usize,
-    /// The mean absolute differences to a reader in mm; not numbers where all were refused.
+    /// Lesions that were not measured.
+    #[serde(flatten)]
+    pub unmeasured: Unmeasured,
+    /// The mean absolute differences to a reader in mm; not numbers where none was measured.
     pub mm: Four<f64>,
 }
 
@@ -39,10 +40,11 @@ pub struct BoxSize {
 pub struct Spread {
     /// Boxes drawn round each lesion.
     pub boxes: usize,
-    /// Measurements that the cascade refused.
-    pub refused: usize,
-    /// 95 of 100 long axes are nearer to the median of their lesion than this, in mm; not a number where all were
-    /// refused.
+    /// Boxes in which nothing was measured.
+    #[serde(flatten)]
+    pub unmeasured: Unmeasured,
+    /// 95 of 100 long axes are nearer to the median of their lesion than this, in mm; not a number where none was
+    /// measured.
     pub long_mm: f64,
     /// The same for short axes.
     pub short_mm: f64,
@@ -63,36 +65,37 @@ impl Careless {
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
         let mut find = |area: Option<LesionBox>| match area {
             Some(area) => find(&slice, area, networks, workspace),
-            None => Ok(None),
+            None => Ok(Err(Nothing::Unfit)),
         };
-        let mut sizes = BOX_SIZES.map(|_| Vec::new());
+        let mut sizes = BOX_SIZES.map(|_| Ok(Vec::new()));
         for (size, differences) in BOX_SIZES.into_iter().zip(&mut sizes) {
-            if let Some(found) = find(drawn_box(lesion, [size; 2]))? {
-                *differences = against(&found.keypoints, lesion, row.spacing);
-            }
+            let found = find(drawn_box(lesion, [size; 2]))?;
+            *differences = found.map(|found| against(&found.keypoints, lesion, row.spacing));
         }
         let mut redrawn = Vec::new();
         for number in 1..=REDRAWN as u64 {
-            if let Some(Found { keypoints: ends, .. }) = find(redrawn_box(lesion, box_scale, number))? {
-                redrawn.push([
+            let found = find(redrawn_box(lesion, box_scale, number))?;
+            redrawn.push(found.map(|found| {
+                let ends = found.keypoints;
+                [
                     row.spacing.distance_mm(ends.long_start, ends.long_end),
                     row.spacing.distance_mm(ends.short_start, ends.short_end),
-                ]);
-            }
+                ]
+            }));
         }
         Ok(Self { sizes, redrawn })
     }
 
     /// The absolute distances of the redrawn boxes' axes to their medians in mm, long (0) or short (1).
     fn distances(&self, axis: usize) -> Vec<f64> {
-        let mut lengths: Vec<f64> = self.redrawn.iter().map(|lengths| lengths[axis]).collect();
+        let mut lengths: Vec<f64> = self.redrawn.iter().flatten().map(|lengths| lengths[axis]).collect();
         lengths.sort_unstable_by(f64::total_cmp);
         let Some(&median) = lengths.get(lengths.len() / 2) else { return lengths };
         lengths.into_iter().map(|length| (length - median).abs()).collect()
     }
 
-    /// 95 of 100 of the lesion's long and short axes are nearer to their median than this, in mm; not numbers where the
-    /// cascade refused them all.
+    /// 95 of 100 of the lesion's long and short axes are nearer to their median than this, in mm; not numbers where
+    /// none was measured.
     #[must_use]
     pub fn spread_mm(&self) -> [f64; 2] {
         [0, 1].map(|axis| percentile_95(self.distances(axis)))
@@ -104,9 +107,10 @@ impl BoxSize {
     pub(super) fn all(rows: &[&Row]) -> Vec<Self> {
         let all = BOX_SIZES.into_iter().enumerate().map(|(i, size)| {
             let tried = || rows.iter().filter_map(|row| row.careless.as_ref()).map(|c| &c.sizes[i]);
-            let statistics: Statistics = tried().flatten().map(|difference| &difference.mm).collect();
-            let refused = tried().filter(|differences| differences.is_empty()).count();
-            Self { size, refused, mm: statistics.means() }
+            let statistics: Statistics =
+                tried().flatten().flatten().map(|difference| &difference.mm).collect();
+            let unmeasured = tried().filter_map(|tried| tried.as_ref().err().copied()).collect();
+            Self { size, unmeasured, mm: statistics.means() }
         });
         all.collect()
     }
@@ -118,8 +122,9 @@ impl Spread {
         let tried = || rows.iter().filter_map(|row| row.careless.as_ref());
         let [long_mm, short_mm] =
             [0, 1].map(|axis| percentile_95(tried().flat_map(|careless| careless.distances(axis)).collect()));
-        let refused = tried().map(|careless| REDRAWN - careless.redrawn.len()).sum();
-        Self { boxes: REDRAWN, refused, long_mm, short_mm }
+        let unmeasured =
+            tried().flat_map(|careless| &careless.redrawn).filter_map(|tried| tried.err()).collect();
+        Self { boxes: REDRAWN, unmeasured, long_mm, short_mm }
     }
 }
 
@@ -131,14 +136,19 @@ fn percentile_95(mut values: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured::Blind;
     use super::super::row::example;
+    use super::super::{Selection, evaluate};
     use super::*;
+    use crate::data::{PackWriter, Split, phantom};
+
+    const REFUSED: Result<Vec<Difference>, Nothing> = Err(Nothing::Refused);
 
     #[test]
     fn the_spread_is_round_each_lesions_own_median() {
         let with = |lengths: Vec<f64>| {
-            let redrawn = lengths.into_iter().map(|length| [length, 5.0]).collect();
-            let careless = Careless { sizes: [const { Vec::new() }; 5], redrawn };
+            let redrawn = lengths.into_iter().map(|length| Ok([length, 5.0])).collect();
+            let careless = Careless { sizes: [REFUSED; 5], redrawn };
             Row { careless: Some(careless), ..example(0, 10.0, 1.0, 2.0) }
         };
         let steady = with(vec![30.0; 20]);
@@ -147,18 +157,50 @@ mod tests {
         let unsteady = with(lengths);
         assert_eq!(unsteady.careless.as_ref().unwrap().spread_mm(), [1.0, 0.0], "the 19th of 20");
         let spread = Spread::of(&[&steady, &unsteady]);
-        assert_eq!((spread.long_mm, spread.short_mm, spread.refused), (0.5, 0.0, 0), "the 38th of 40");
-        assert_eq!(Spread::of(&[&with(vec![1.0; 17])]).refused, 3);
+        assert_eq!((spread.long_mm, spread.short_mm), (0.5, 0.0), "the 38th of 40");
+        assert_eq!(spread.unmeasured, Unmeasured::default());
+        let mut some = with(vec![1.0; 17]);
+        let nothing = [Nothing::Refused, Nothing::Refused, Nothing::Unfit].map(Err);
+        some.careless.as_mut().unwrap().redrawn.extend(nothing);
+        assert_eq!(Spread::of(&[&some]).unmeasured, Unmeasured { refused: 2, unfit: 1 });
     }
 
     #[test]
     fn every_size_of_box_has_its_own_errors() {
         let mut row = example(0, 10.0, 1.0, 2.0);
-        let mut sizes = [const { Vec::new() }; 5];
-        sizes[1] = example(0, 10.0, 2.5, 0.0).model;
+        let mut sizes = [REFUSED; 5];
+        sizes[1] = Ok(example(0, 10.0, 2.5, 0.0).model);
         row.careless = Some(Careless { sizes, redrawn: Vec::new() });
         let all = BoxSize::all(&[&row]);
-        assert_eq!((all[1].size, all[1].refused, all[1].mm), (1.6, 0, Four::from_fn(|_| 2.5)));
-        assert_eq!((all[0].size, all[0].refused), (1.3, 1));
+        assert_eq!((all[1].size, all[1].unmeasured.refused, all[1].mm), (1.6, 0, Four::from_fn(|_| 2.5)));
+        assert_eq!((all[0].size, all[0].unmeasured.refused), (1.3, 1));
+    }
+
+    #[test]
+    fn a_box_larger_than_the_packed_picture_is_counted_apart_from_the_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.pack");
+        let mut writer = PackWriter::open(&path, "test").unwrap();
+        // The lesion takes more than half of its picture: boxes of twice its size and more are larger than that.
+        let mut lesion = phantom(1, 0, None).lesion;
+        lesion.split = Split::Val;
+        lesion.readers = vec![[[14.0, 32.0], [50.0, 32.0], [32.0, 18.0], [32.0, 46.0]]];
+        let samples: Vec<f32> = (0..64 * 64).map(|i| (i % 89) as f32).collect();
+        writer.append(lesion, 64, &samples, None).unwrap();
+        writer.finish().unwrap();
+        let packs = [Pack::open(&path).unwrap()];
+        let mut networks = Blind { fails: false };
+        let mut report = evaluate(&packs, Selection::whole(Split::Val), &mut networks).unwrap();
+        report.try_other_boxes(&packs, [1.3, 1.4], &mut networks).unwrap();
+        assert_eq!(report.unmeasured(), Unmeasured { refused: 0, unfit: 1 });
+        let rows: Vec<&Row> = report.rows.iter().collect();
+        let [refused, unfit] = [[1, 0], [0, 1]].map(|[refused, unfit]| Unmeasured { refused, unfit });
+        let found: Vec<Unmeasured> = BoxSize::all(&rows).iter().map(|size| size.unmeasured).collect();
+        assert_eq!(found, [refused, refused, unfit, unfit, unfit]);
+        assert_eq!(
+            Spread::of(&rows).unmeasured,
+            Unmeasured { refused: REDRAWN, unfit: 0 },
+            "control: these fit"
+        );
     }
 }

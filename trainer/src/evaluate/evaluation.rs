@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     Agreement, BOX_SIZES, BoxSize, Figure, LIMITS_OF_AGREEMENT, REDRAWN, Reliability, Report, Row, SizeClass,
-    Spread, Table,
+    Spread, Table, Unmeasured,
 };
 
 /// Everything that is told of how well a cascade measures a split: prints as text, writes itself as JSON.
@@ -31,8 +31,9 @@ pub struct Group {
     pub lesions: usize,
     /// Of how many patients.
     pub patients: usize,
-    /// Lesions that the cascade refused; they are in none of its differences.
-    pub refused: usize,
+    /// Lesions that were not measured; they are in none of the differences.
+    #[serde(flatten)]
+    pub unmeasured: Unmeasured,
     /// The counterpart of the paper's Table 1.
     pub table: Table,
     /// Whether the cascade is one reader among others.
@@ -87,7 +88,7 @@ impl Group {
             name,
             lesions: rows.len(),
             patients: patients.len(),
-            refused: rows.iter().filter(|row| row.found.is_none()).count(),
+            unmeasured: rows.iter().filter_map(|row| row.found.err()).collect(),
             table: Table::of(rows),
             agreement: Agreement::of(rows),
             box_sizes: BoxSize::all(rows),
@@ -107,7 +108,7 @@ impl fmt::Display for Evaluation {
             write!(f, "\n{group}")?;
         }
         writeln!(f, "\nby size, mean difference to a reader in mm")?;
-        let heads = "long axis, mm   lesions  refused   long  short   long's ends  short's ends   readers: long  short   bias, long";
+        let heads = "long axis, mm   lesions  refused  unfit   long  short   long's ends  short's ends   readers: long  short   bias, long";
         writeln!(f, "  {heads}")?;
         for class in &self.sizes {
             let range = class.to_mm.map_or_else(|| "and more".to_owned(), |to| format!("to {to}"));
@@ -119,9 +120,10 @@ impl fmt::Display for Evaluation {
             let [long, short, long_ends, short_ends] = class.model_mm.as_array().map(|mm| Figure(*mm));
             writeln!(
                 f,
-                "  {range:<14} {:>8} {:>8} {long:>6.2} {short:>6.2} {long_ends:>13.2} {short_ends:>13.2} {readers:>22} {:>12.2}",
+                "  {range:<14} {:>8} {:>8} {:>6} {long:>6.2} {short:>6.2} {long_ends:>13.2} {short_ends:>13.2} {readers:>22} {:>12.2}",
                 class.lesions,
-                class.refused,
+                class.unmeasured.refused,
+                class.unmeasured.unfit,
                 Figure(class.long_bias_mm)
             )?;
         }
@@ -152,33 +154,33 @@ impl fmt::Display for Evaluation {
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, lesions, patients, refused, .. } = self;
-        writeln!(f, "{name}: {lesions} of {patients} patients, {refused} refused")?;
+        let Self { name, lesions, patients, unmeasured, .. } = self;
+        writeln!(f, "{name}: {lesions} of {patients} patients, {unmeasured}")?;
         write!(f, "{}{}", self.table, self.agreement)?;
         let [low, .., high] = BOX_SIZES;
         writeln!(f, "  in boxes of {low} to {high} times the lesion, mean difference to a reader in mm")?;
-        for BoxSize { size, refused, mm } in &self.box_sizes {
+        for BoxSize { size, unmeasured, mm } in &self.box_sizes {
             let [long, short, long_ends, short_ends] = mm.as_array().map(|mm| Figure(*mm));
             writeln!(
                 f,
-                "  {:<18} {long:>16.2} {short:>16.2} {long_ends:>16.2} {short_ends:>16.2}   {refused} refused",
+                "  {:<18} {long:>16.2} {short:>16.2} {long_ends:>16.2} {short_ends:>16.2}   {unmeasured}",
                 format!("box {size}")
             )?;
         }
-        let Spread { refused, long_mm, short_mm, .. } = self.spread;
+        let Spread { unmeasured, long_mm, short_mm, .. } = self.spread;
         let [long, short] = [long_mm, short_mm].map(Figure);
         writeln!(
             f,
             "  in {REDRAWN} boxes a lesion 95 of 100 measurements lie within {long:.2} mm (long axis) and {short:.2} mm \
-             (short axis) of their lesion's median; {refused} refused"
+             (short axis) of their lesion's median; {unmeasured}"
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Careless;
     use super::super::row::{example, refused};
+    use super::super::{Careless, Nothing};
     use super::*;
 
     #[test]
@@ -204,8 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn of_one_patient_there_are_figures_and_no_intervals() {
+        let of = |patients: [usize; 2]| {
+            let rows = patients.map(|patient| example(patient, 12.0, 1.0, 2.0));
+            let told = Evaluation::of("m", "val", &Report { rows: rows.to_vec() });
+            let json: serde_json::Value = serde_json::from_str(&told.to_json()).unwrap();
+            (told.to_string(), json["groups"][0].clone())
+        };
+        let (text, json) = of([0, 0]);
+        let head = "all lesions: 2 of 1 patients, 0 refused\n";
+        for part in [head, " 0.50 - ", "model 100 % (-), another", "long -1.00 mm (-), short +1.00 mm (-)"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("NaN"), "{text}");
+        for estimate in [&json["table"]["model_over_readers"]["long"], &json["agreement"]["model_within"]] {
+            assert!(estimate["value"].is_number() && estimate["interval"][0].is_null(), "{estimate}");
+        }
+        let (text, json) = of([0, 1]);
+        assert!(text.contains(" 0.50 0.50-0.50 ") && text.contains("(100-100)"), "control: {text}");
+        assert!(json["agreement"]["model_within"]["interval"][0].is_number(), "control");
+    }
+
+    #[test]
     fn of_lesions_that_all_were_refused_there_is_no_error_to_read() {
-        let careless = Careless { sizes: [const { Vec::new() }; BOX_SIZES.len()], redrawn: Vec::new() };
+        let careless = Careless {
+            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
+            redrawn: vec![Err(Nothing::Unfit); REDRAWN],
+        };
         let row = |i| Row { careless: Some(careless.clone()), ..refused(i, 12.0, 2.0) };
         let all = Evaluation::of("m", "val", &Report { rows: (0..4).map(row).collect() });
         let text = all.to_string();
@@ -222,6 +249,11 @@ mod tests {
             assert_eq!(json.pointer(pointer), Some(&serde_json::Value::Null), "{pointer}");
             assert_eq!(json.pointer(refused), Some(&4.into()), "{refused}");
         }
-        assert_eq!(json.pointer("/groups/0/spread/short_mm"), Some(&serde_json::Value::Null));
+        let spread = &json["groups"][0]["spread"];
+        assert_eq!((&spread["short_mm"], &spread["unfit"]), (&serde_json::Value::Null, &80.into()));
+        assert!(
+            text.contains("; 0 refused, boxes that do not fit the packed picture or show nothing: 80\n"),
+            "{text}"
+        );
     }
 }

@@ -15,6 +15,15 @@ impl fmt::Display for Figure {
     }
 }
 
+/// The ends of an interval as people read them, with `to` between; one dash where there is none.
+pub(super) fn interval([low, high]: [f64; 2], to: &str, end: impl Fn(f64) -> String) -> String {
+    if low.is_finite() && high.is_finite() {
+        format!("{}{to}{}", end(low), end(high))
+    } else {
+        "-".to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

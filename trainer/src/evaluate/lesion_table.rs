@@ -46,10 +46,10 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     {
         number(name, Some(edge));
     }
-    number("confidence", row.found.map(|found| f64::from(found.confidence)));
+    number("confidence", row.found.ok().map(|found| f64::from(found.confidence)));
     let ends = ["long", "short"].iter().flat_map(|axis| [1, 2].map(|end| (axis, end)));
     for (i, (axis, end)) in ends.enumerate() {
-        let place = row.found.map(|found| found.keypoints.to_array()[i] + origin);
+        let place = row.found.ok().map(|found| found.keypoints.to_array()[i] + origin);
         number(&format!("{axis}_x{end}"), place.map(|place| place.x));
         number(&format!("{axis}_y{end}"), place.map(|place| place.y));
     }
@@ -70,7 +70,7 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     number("redrawn_long_mm", spread.map(|spread| spread[0]));
     number("redrawn_short_mm", spread.map(|spread| spread[1]));
     for (i, size) in BOX_SIZES.iter().enumerate() {
-        let differences = row.careless.as_ref().map(|careless| &careless.sizes[i]);
+        let differences = row.careless.as_ref().and_then(|careless| careless.sizes[i].as_ref().ok());
         let statistics = differences.map(|differences| -> Statistics {
             differences.iter().map(|difference| &difference.mm).collect()
         });
@@ -83,7 +83,7 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::super::row::{example, refused};
-    use super::super::{Careless, REDRAWN};
+    use super::super::{Careless, Nothing, REDRAWN};
     use super::*;
     use crate::data::{PackWriter, phantom};
 
@@ -97,7 +97,8 @@ mod tests {
         writer.finish().unwrap();
         let packs = [Pack::open(&path).unwrap()];
 
-        let careless = |redrawn| Careless { sizes: [const { Vec::new() }; BOX_SIZES.len()], redrawn };
+        let careless =
+            |redrawn| Careless { sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()], redrawn };
         let of = |row: Row, redrawn| {
             let row = Row { place: (0, 0), careless: Some(careless(redrawn)), ..row };
             let table = lesion_table(&Report { rows: vec![row] }, &packs);
@@ -113,7 +114,7 @@ mod tests {
             assert_eq!(nothing(name), "", "{name}");
         }
         assert_eq!(nothing("readers_long_mm"), "2.000", "readers measured it");
-        let something = of(example(0, 12.0, 1.0, 2.0), vec![[12.0, 6.0]; REDRAWN]);
+        let something = of(example(0, 12.0, 1.0, 2.0), vec![Ok([12.0, 6.0]); REDRAWN]);
         assert_eq!([something("redrawn_long_mm"), something("model_long_mm")], ["0.000", "1.000"], "control");
     }
 }

@@ -2,7 +2,9 @@ use recist::cascade::{MeasureError, Measurement, Networks, Workspace, measure};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-/// What the runtime measures in a box; none where it refuses.
+use super::Nothing;
+
+/// What the runtime measures in a box; none where it does not.
 ///
 /// # Errors
 /// If a network could not be run, which is no refusal.
@@ -12,11 +14,31 @@ pub(crate) fn measured<N: Networks>(
     networks: &mut N,
     workspace: &mut Workspace,
 ) -> Result<Option<Measurement>, String> {
+    Ok(attempted(slice, area, networks, workspace)?.ok())
+}
+
+/// What the runtime measures in a box, or why nothing.
+///
+/// # Errors
+/// If a network could not be run, which is no refusal.
+pub(super) fn attempted<N: Networks>(
+    slice: &CtSlice<'_>,
+    area: LesionBox,
+    networks: &mut N,
+    workspace: &mut Workspace,
+) -> Result<Result<Measurement, Nothing>, String> {
     match measure(slice, area, networks, workspace, |_| {}) {
-        Ok(measurement) => Ok(Some(measurement)),
+        Ok(measurement) => Ok(Ok(measurement)),
         Err(error @ MeasureError::Network(_)) => Err(error.to_string()),
-        Err(_) => Ok(None),
+        Err(MeasureError::Crop(_) | MeasureError::Normalise(_)) => Ok(Err(Nothing::Unfit)),
+        Err(_) => Ok(Err(Nothing::Refused)),
     }
+}
+
+/// Networks that see nothing in a picture, or fail.
+#[cfg(test)]
+pub(super) struct Blind {
+    pub(super) fails: bool,
 }
 
 #[cfg(test)]
@@ -25,11 +47,6 @@ mod tests {
     use recist::image::{Patch, Samples};
 
     use super::*;
-
-    /// Networks that see nothing in a picture, or fail.
-    struct Blind {
-        fails: bool,
-    }
 
     impl Networks for Blind {
         type Error = &'static str;
@@ -57,8 +74,26 @@ mod tests {
         let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
         let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
         let area = LesionBox::new(10.0, 10.0, 50.0, 50.0).unwrap();
-        let measured = |fails| measured(&slice, area, &mut Blind { fails }, &mut Workspace::new());
-        assert_eq!(measured(false), Ok(None));
-        assert_eq!(measured(true), Err("the network did not run: out of memory".to_owned()));
+        let attempted = |fails| attempted(&slice, area, &mut Blind { fails }, &mut Workspace::new());
+        assert_eq!(attempted(false), Ok(Err(Nothing::Refused)));
+        assert_eq!(attempted(true), Err("the network did not run: out of memory".to_owned()));
+    }
+
+    #[test]
+    fn a_box_that_the_networks_never_see_is_no_refusal() {
+        let varied: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
+        let even = vec![40; 64 * 64];
+        for (samples, [from, to], expected) in [
+            (&varied, [10.0, 50.0], Nothing::Refused),
+            (&varied, [-10.0, 70.0], Nothing::Unfit),
+            (&varied, [30.0, 31.0], Nothing::Unfit),
+            (&varied, [60.0, 110.0], Nothing::Unfit),
+            (&even, [10.0, 50.0], Nothing::Unfit),
+        ] {
+            let slice = CtSlice::new(Samples::I16(samples), [64, 64], 64, None).unwrap();
+            let area = LesionBox::new(from, from, to, to).unwrap();
+            let found = attempted(&slice, area, &mut Blind { fails: false }, &mut Workspace::new());
+            assert_eq!(found, Ok(Err(expected)), "{from} to {to}");
+        }
     }
 }

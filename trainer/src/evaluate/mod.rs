@@ -21,6 +21,7 @@ mod selection;
 mod size_class;
 mod table;
 mod trained_networks;
+mod unmeasured;
 
 pub use agreement::Agreement;
 pub use careless::{BOX_SIZES, BoxSize, Careless, REDRAWN, Spread};
@@ -40,3 +41,4 @@ pub use selection::Selection;
 pub use size_class::SizeClass;
 pub use table::{Comparison, Deviations, Estimate, Table};
 pub use trained_networks::TrainedNetworks;
+pub use unmeasured::{Nothing, Unmeasured};

@@ -2,13 +2,13 @@ use serde::Serialize;
 
 use super::{Difference, Row};
 
-/// Bins of a reliability curve.
+/// Bins of a reliability curve, where there are as many lesions.
 const BINS: usize = 5;
 
 /// Whether the confidence predicts the error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reliability {
-    /// Measured lesions in bins of rising confidence, as many in each as can be.
+    /// Measured lesions in bins of rising confidence: five of like numbers, or one a lesion where there are fewer.
     pub bins: Vec<Bin>,
     /// Spearman's rank correlation of the confidence with a lesion's mean error of the long axis in mm. -1: the
     /// surer, the better; 0: the confidence says nothing.
@@ -57,7 +57,7 @@ impl Reliability {
             .iter()
             .filter_map(|row| {
                 Some(Point {
-                    confidence: row.found?.confidence,
+                    confidence: row.found.ok()?.confidence,
                     long_mm: row.long_error_mm()?,
                     long_percent: mean(row, |difference| difference.long_percent().abs()),
                     ends_percent: mean(row, Difference::ends_percent),
@@ -66,7 +66,9 @@ impl Reliability {
             })
             .collect();
         points.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
-        let bins = points.chunks(points.len().div_ceil(BINS).max(1)).map(|points| {
+        let count = BINS.min(points.len());
+        let cut = |bin: usize| bin * points.len() / count;
+        let bins = (0..count).map(|bin| &points[cut(bin)..cut(bin + 1)]).map(|points| {
             let mean = |value: fn(&Point) -> f64| points.iter().map(value).sum::<f64>() / points.len() as f64;
             Bin {
                 confidence: [points[0].confidence, points[points.len() - 1].confidence],
@@ -142,6 +144,23 @@ mod tests {
         let scattered = rows(|i| ((i * 37) % 50) as f64 / 10.0);
         let reliability = Reliability::of(&scattered.iter().collect::<Vec<_>>());
         assert!(reliability.spearman_mm.abs() < 0.35, "{}", reliability.spearman_mm);
+    }
+
+    #[test]
+    fn there_are_five_bins_of_like_numbers_or_one_a_lesion() {
+        let all = rows(|i| i as f64);
+        for (lesions, expected) in [
+            (0, &[][..]),
+            (1, &[1]),
+            (4, &[1; 4]),
+            (6, &[1, 1, 1, 1, 2]),
+            (21, &[4, 4, 4, 4, 5]),
+            (25, &[5; 5]),
+        ] {
+            let rows: Vec<&Row> = all[..lesions].iter().collect();
+            let found: Vec<usize> = Reliability::of(&rows).bins.iter().map(|bin| bin.lesions).collect();
+            assert_eq!(found, expected, "{lesions} lesions");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-use super::{Careless, Found, Row, Selection, Statistics, Table, drawn_box, measured};
+use super::measured::attempted;
+use super::{Careless, Found, Nothing, Row, Selection, Statistics, Table, Unmeasured, drawn_box};
 use crate::data::{Origin, Pack};
 
 /// What a cascade measured of the selected lesions, beside their readers and what the box alone would say: in
@@ -50,7 +51,7 @@ pub fn evaluate<N: Networks>(
     Ok(Report { rows })
 }
 
-/// What the cascade finds in a box; none where it refuses.
+/// What the cascade finds in a box, or why nothing.
 ///
 /// # Errors
 /// If a network cannot be run.
@@ -59,8 +60,8 @@ pub(super) fn find<N: Networks>(
     area: LesionBox,
     networks: &mut N,
     workspace: &mut Workspace,
-) -> Result<Option<Found>, String> {
-    let measured = measured(slice, area, networks, workspace)?;
+) -> Result<Result<Found, Nothing>, String> {
+    let measured = attempted(slice, area, networks, workspace)?;
     Ok(measured.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
 }
 
@@ -82,10 +83,16 @@ impl Report {
         Ok(())
     }
 
-    /// Lesions that the cascade refused to measure; they are in none of its errors.
+    /// Lesions that were not measured; they are in none of the errors.
+    #[must_use]
+    pub fn unmeasured(&self) -> Unmeasured {
+        self.rows.iter().filter_map(|row| row.found.err()).collect()
+    }
+
+    /// Those of them that the cascade refused.
     #[must_use]
     pub fn refused(&self) -> usize {
-        self.rows.iter().filter(|row| row.found.is_none()).count()
+        self.unmeasured().refused
     }
 
     /// The absolute differences of the cascade to the readers in mm.
@@ -99,7 +106,7 @@ impl Report {
     #[must_use]
     pub fn beside(&self, other: &Self) -> [Statistics; 2] {
         let measured = |report: &Self| -> HashSet<(usize, usize)> {
-            report.rows.iter().filter(|row| row.found.is_some()).map(|row| row.place).collect()
+            report.rows.iter().filter(|row| row.found.is_ok()).map(|row| row.place).collect()
         };
         let both: HashSet<_> = measured(self).intersection(&measured(other)).copied().collect();
         [self, other].map(|report| {
@@ -111,7 +118,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} lesions, {} refused", self.rows.len(), self.refused())?;
+        writeln!(f, "{} lesions, {}", self.rows.len(), self.unmeasured())?;
         Table::of(&self.rows.iter().collect::<Vec<_>>()).fmt(f)
     }
 }

@@ -1,7 +1,7 @@
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
 
 use super::others::others;
-use super::{Careless, Difference};
+use super::{Careless, Difference, Nothing};
 use crate::data::Lesion;
 
 /// What happened to one lesion.
@@ -21,9 +21,9 @@ pub struct Row {
     pub reader_mm: [f64; 2],
     /// The box that was drawn, in pixels of the lesion's packed patch.
     pub area: LesionBox,
-    /// What the cascade found in it; none where it refused.
-    pub found: Option<Found>,
-    /// The cascade against every reader; empty where it refused.
+    /// What the cascade found in it, or why nothing.
+    pub found: Result<Found, Nothing>,
+    /// The cascade against every reader; empty where it found nothing.
     pub model: Vec<Difference>,
     /// Every reader against every other.
     pub readers: Vec<Difference>,
@@ -53,7 +53,7 @@ impl Row {
         spacing: PixelSpacing,
         area: LesionBox,
         box_scale: [f64; 2],
-        found: Option<Found>,
+        found: Result<Found, Nothing>,
     ) -> Self {
         let against = |found: &Keypoints| against(found, lesion, spacing);
         let pairs = lesion.keypoints().enumerate().flat_map(|(i, a)| {
@@ -75,7 +75,7 @@ impl Row {
             reader_mm: [mean(|k| [k.long_start, k.long_end]), mean(|k| [k.short_start, k.short_end])],
             area,
             found,
-            model: found.map_or_else(Vec::new, |found| against(&found.keypoints)),
+            model: found.map_or_else(|_| Vec::new(), |found| against(&found.keypoints)),
             readers: pairs.collect(),
             others: others(&lesion.keypoints().collect::<Vec<_>>(), spacing),
             box_only: against(&guess(area, box_scale)),
@@ -97,11 +97,11 @@ impl Row {
 
     /// Those of `rows` that the cascade measured. Whoever is compared with it, is compared on these.
     pub(super) fn measured<'a>(rows: &[&'a Self]) -> Vec<&'a Self> {
-        rows.iter().filter(|row| row.found.is_some()).copied().collect()
+        rows.iter().filter(|row| row.found.is_ok()).copied().collect()
     }
 
     /// The mean absolute difference of the measured long axis to a reader's, in mm; none where the cascade
-    /// refused.
+    /// found nothing.
     #[must_use]
     pub fn long_error_mm(&self) -> Option<f64> {
         let sum: f64 = self.model.iter().map(|difference| difference.mm.long.abs()).sum();
@@ -142,7 +142,7 @@ pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) ->
         spacing: PixelSpacing::new(1.0, 1.0).unwrap(),
         reader_mm: [long_mm, 0.75 * long_mm],
         area: LesionBox::new(0.0, 0.0, 20.0, 20.0).unwrap(),
-        found: Some(Found { keypoints, confidence: 0.5 }),
+        found: Ok(Found { keypoints, confidence: 0.5 }),
         model: vec![difference(model)],
         readers: vec![difference(readers)],
         others: Vec::new(),
@@ -154,5 +154,5 @@ pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) ->
 /// A row that the cascade refused.
 #[cfg(test)]
 pub(super) fn refused(patient: usize, long_mm: f64, readers: f64) -> Row {
-    Row { found: None, model: Vec::new(), ..example(patient, long_mm, 0.0, readers) }
+    Row { found: Err(Nothing::Refused), model: Vec::new(), ..example(patient, long_mm, 0.0, readers) }
 }

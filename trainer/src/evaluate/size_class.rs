@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Difference, Four, Row, Statistics};
+use super::{Difference, Four, Row, Statistics, Unmeasured};
 
 /// Where a class of sizes begins, in mm of the readers' mean long axis; each ends where the next begins.
 const BEGINS_MM: [f64; 7] = [0.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0];
@@ -14,9 +14,10 @@ pub struct SizeClass {
     pub to_mm: Option<f64>,
     /// Lesions.
     pub lesions: usize,
-    /// Lesions that the cascade refused.
-    pub refused: usize,
-    /// The mean absolute differences of the cascade to a reader, in mm; not numbers where all were refused, as is the
+    /// Lesions that were not measured.
+    #[serde(flatten)]
+    pub unmeasured: Unmeasured,
+    /// The mean absolute differences of the cascade to a reader, in mm; not numbers where none was measured, as is the
     /// bias.
     pub model_mm: Four<f64>,
     /// The mean absolute differences between two readers of the measured lesions in mm, where there are two.
@@ -44,7 +45,7 @@ impl SizeClass {
                 from_mm,
                 to_mm,
                 lesions: rows.len(),
-                refused: rows.len() - measured.len(),
+                unmeasured: rows.iter().filter_map(|row| row.found.err()).collect(),
                 model_mm: model.means(),
                 readers_mm: (readers.count > 0).then(|| readers.means()),
                 long_bias_mm: signed / model.count as f64,
@@ -84,9 +85,9 @@ mod tests {
             [example(0, 11.0, 1.0, 2.0), refused(1, 12.0, 9.0), refused(2, 25.0, 9.0), refused(3, 26.0, 9.0)];
         let classes = SizeClass::all(&rows.iter().collect::<Vec<_>>());
         let [some, none] = &classes[..] else { panic!("{classes:?}") };
-        assert_eq!((some.lesions, some.refused, some.model_mm.long), (2, 1, 1.0));
+        assert_eq!((some.lesions, some.unmeasured.refused, some.model_mm.long), (2, 1, 1.0));
         assert_eq!(some.readers_mm, Some(Four::from_fn(|_| 2.0)));
-        assert_eq!((none.lesions, none.refused, none.readers_mm), (2, 2, None));
+        assert_eq!((none.lesions, none.unmeasured.refused, none.readers_mm), (2, 2, None));
         assert!(none.model_mm.short.is_nan() && none.long_bias_mm.is_nan(), "{none:?}");
     }
 }

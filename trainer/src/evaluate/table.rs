@@ -3,7 +3,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::bootstrap::intervals;
-use super::{Difference, Figure, Four, Row, Statistics};
+use super::figure::interval;
+use super::{Difference, Errors, Figure, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
 /// one another on the same lesions, of the mean of the other readers to each (on the lesions of them that have three
@@ -18,6 +19,8 @@ pub struct Table {
     pub comparisons: Vec<Comparison>,
     /// The cascade's means over the readers', in mm; absent where not every measured lesion has two readers.
     pub model_over_readers: Option<Four<Estimate>>,
+    /// The same with every lesion weighed once: of the mean over lesions of the mean within a lesion.
+    pub model_over_readers_by_lesion: Option<Four<Estimate>>,
     /// The means of the other readers' mean over the readers', in mm; absent where not every measured lesion has three
     /// readers.
     pub others_over_readers: Option<Four<Estimate>>,
@@ -45,7 +48,7 @@ pub struct Deviations {
     pub mean: f64,
     /// The standard deviation.
     pub deviation: f64,
-    /// The mean's central 95 % by bootstrap over patients.
+    /// The mean's central 95 % by bootstrap over patients; not numbers where fewer than two have it.
     pub interval: [f64; 2],
 }
 
@@ -54,7 +57,7 @@ pub struct Deviations {
 pub struct Estimate {
     /// The number.
     pub value: f64,
-    /// Its central 95 % by bootstrap over patients.
+    /// Its central 95 % by bootstrap over patients; not numbers where fewer than two have it.
     pub interval: [f64; 2],
 }
 
@@ -90,6 +93,16 @@ fn statistics(rows: &[&Row], kind: &Kind) -> [Statistics; 2] {
     [all().map(|difference| &difference.mm).collect(), all().map(|difference| &difference.px).collect()]
 }
 
+/// Of one kind in millimetres, every lesion weighed once: of the means within lesions.
+fn by_lesion(rows: &[&Row], kind: &Kind) -> Statistics {
+    let of_lesion = |row: &&Row| {
+        let within: Statistics = (kind.of)(row).iter().map(|difference| &difference.mm).collect();
+        let [long, short, long_ends, short_ends] = within.mean;
+        (within.count > 0).then_some(Errors { long, short, long_ends, short_ends })
+    };
+    rows.iter().filter_map(of_lesion).collect::<Vec<_>>().iter().collect()
+}
+
 /// All means and ratios, in the order in which [`Table::of`] takes their intervals.
 fn numbers(rows: &[&Row]) -> Vec<f64> {
     let all = KINDS.map(|kind| statistics(rows, &kind));
@@ -97,6 +110,8 @@ fn numbers(rows: &[&Row]) -> Vec<f64> {
     for [above, below] in RATIOS {
         numbers.extend((0..4).map(|i| all[above][0].mean[i] / all[below][0].mean[i]));
     }
+    let [model, readers] = [MODEL, READERS].map(|kind| by_lesion(rows, &KINDS[kind]).mean);
+    numbers.extend((0..4).map(|i| model[i] / readers[i]));
     numbers
 }
 
@@ -128,11 +143,12 @@ impl Table {
         let is_told = |comparison: &Comparison| comparison.count > 0 || comparison.of == KINDS[MODEL].name;
         let comparisons = comparisons.filter(is_told).collect();
         let readers = rows.iter().map(|row| row.reader_count()).min().unwrap_or(0);
-        let [model, others, box_only] =
-            [0, 1, 2].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
+        let [model, others, box_only, model_by_lesion] =
+            [0, 1, 2, 3].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
         Self {
             comparisons,
             model_over_readers: (readers > 1).then_some(model),
+            model_over_readers_by_lesion: (readers > 1).then_some(model_by_lesion),
             others_over_readers: (readers > 2).then_some(others),
             box_only_over_model: box_only,
         }
@@ -155,12 +171,20 @@ impl fmt::Display for Table {
                 line(f, &name, four.as_array().map(cell), &comparison.count.to_string())?;
             }
         }
-        let cell = |e: &Estimate| match e.interval {
-            [low, high] if e.value.is_finite() => format!("{:.2} {low:.2}-{high:.2}", e.value),
-            _ => Figure(e.value).to_string(),
+        let cell = |e: &Estimate| {
+            let interval = interval(e.interval, "-", |end| format!("{end:.2}"));
+            if e.value.is_finite() {
+                format!("{:.2} {interval}", e.value)
+            } else {
+                Figure(e.value).to_string()
+            }
         };
         if let Some(ratios) = &self.model_over_readers {
             line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
+        }
+        if let Some(ratios) = &self.model_over_readers_by_lesion {
+            let last = "mm, every lesion weighed once";
+            line(f, "the same, by lesion", ratios.as_array().map(cell), last)?;
         }
         if let Some(ratios) = &self.others_over_readers {
             line(f, "others' mean / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
@@ -192,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn by_lesion_a_lesion_of_many_readers_weighs_no_more_than_another() {
+        let two = example(0, 12.0, 1.0, 4.0);
+        let mut four = example(1, 12.0, 3.0, 2.0);
+        (four.model, four.readers) = (vec![four.model[0]; 4], vec![four.readers[0]; 6]);
+        let table = Table::of(&[&Row { model: vec![two.model[0]; 2], ..two }, &four]);
+        let of = |ratios: Option<Four<Estimate>>| ratios.unwrap().as_array().map(|ratio| ratio.value);
+        assert_eq!(of(table.model_over_readers_by_lesion), [2.0 / 3.0; 4], "2 mm of 3 mm");
+        let pairs = (2.0 * 1.0 + 4.0 * 3.0) / 6.0 / ((4.0 + 6.0 * 2.0) / 7.0);
+        assert_eq!(of(table.model_over_readers), [pairs; 4], "control: over differences");
+        assert!(table.to_string().contains("  the same, by lesion "), "{table}");
+    }
+
+    #[test]
     fn the_others_are_compared_with_the_readers() {
         let mut row =
             Row { box_only: vec![example(0, 12.0, 1.0, 2.0).box_only[0]; 3], ..example(0, 12.0, 1.0, 2.0) };
@@ -211,7 +248,7 @@ mod tests {
     fn refusing_the_hard_lesions_changes_no_figure_of_the_others() {
         let all = |rows: &[Row]| Table::of(&rows.iter().collect::<Vec<_>>());
         let rows = with_hard_lesions(true);
-        let easy: Vec<Row> = rows.iter().filter(|row| row.found.is_some()).cloned().collect();
+        let easy: Vec<Row> = rows.iter().filter(|row| row.found.is_ok()).cloned().collect();
         assert_eq!(all(&rows), all(&easy), "means, ratios and intervals are those of the measured lesions");
         let ratio = |table: &Table| table.model_over_readers.unwrap().long.value;
         assert_eq!(ratio(&all(&rows)), 0.5);
@@ -235,12 +272,18 @@ mod tests {
 
     #[test]
     fn a_draw_without_a_kind_says_nothing_of_it() {
-        // The others' mean of one patient in eight: every third draw has none of its lesions.
+        // The others' mean of two patients in eight: every tenth draw has none of their lesions.
         let mut rows: Vec<Row> = (0..8).map(|i| example(i, 12.0, 1.0, 2.0)).collect();
-        rows[0].others = example(0, 12.0, 1.5, 2.0).model;
+        for patient in [0, 1] {
+            rows[patient].others = example(0, 12.0, 1.5, 2.0).model;
+        }
         let table = Table::of(&rows.iter().collect::<Vec<_>>());
-        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
+        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 2));
         assert_eq!(table.comparisons[OTHERS].mm.long.interval, [1.5; 2]);
+        rows[1].others = Vec::new();
+        let table = Table::of(&rows.iter().collect::<Vec<_>>());
+        let Deviations { mean, interval, .. } = table.comparisons[OTHERS].mm.long;
+        assert!(mean == 1.5 && interval.iter().all(|end| end.is_nan()), "one patient has none: {interval:?}");
     }
 
     #[test]
@@ -251,7 +294,7 @@ mod tests {
             ..example(0, 12.0, 1.0, 2.0)
         };
         let table = Table::of(&[&one, &example(1, 12.0, 1.0, 2.0)]);
-        assert_eq!(table.model_over_readers, None);
+        assert_eq!((table.model_over_readers, table.model_over_readers_by_lesion), (None, None));
         assert_eq!(table.others_over_readers, None, "one and two readers have no mean of others");
         let alone = Table::of(&[&one]);
         assert_eq!(alone.comparisons.iter().map(|c| c.of).collect::<Vec<_>>(), ["model", "box only"]);

@@ -1,13 +1,13 @@
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use recist::image::PATCH_SIZE;
 
 use crate::autodiff::{Cascade, Device, Module};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
-use crate::train::{Configuration, knows_mask};
-use crate::weights::Weights;
+use crate::train::{Checkpoint, CheckpointError, Configuration, knows_mask};
+use crate::weights::{Weights, WeightsError};
 
 /// A trained cascade: the network and its weights, as a run's folder holds them.
 #[derive(Clone, Debug)]
@@ -25,14 +25,12 @@ pub struct TrainedModel {
 pub struct ModelError(String);
 
 impl TrainedModel {
-    /// Reads a run's folder: `network.toml`, `configuration.toml` and `weights.safetensors` or, while it is being
-    /// trained, the networks of `checkpoint.safetensors`. Weights without a configuration are taken to know the mask.
+    /// Reads a finished run's folder: `network.toml`, `configuration.toml` and `weights.safetensors`. Weights without a
+    /// configuration are taken to know the mask.
     ///
     /// # Errors
-    /// If a file is missing or does not fit the network.
+    /// If a file is missing or does not fit the network; of a run that is not finished, how far it has come.
     pub fn read(run: &Path) -> Result<Self, ModelError> {
-        let named =
-            |path: &Path, error: &dyn fmt::Display| ModelError(format!("{}: {error}", path.display()));
         let path = run.join("network.toml");
         let text = std::fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
         let network = Network::from_toml(&text).map_err(|error| named(&path, &error))?;
@@ -42,15 +40,26 @@ impl TrainedModel {
                 Configuration::open(&path.to_string_lossy()).map_err(|error| named(&path, &error))?;
             knows_mask(run, &configuration)
         };
-        let finished = run.join("weights.safetensors");
-        let path = if finished.exists() { finished } else { run.join("checkpoint.safetensors") };
-        let mut all = Weights::read(&path).map_err(|error| named(&path, &error))?;
+        let path = run.join("weights.safetensors");
+        if !path.exists() {
+            let place = standing(run)?;
+            return Err(ModelError(format!("{} {place}: `train --resume` finishes it", run.display())));
+        }
+        let mut all = Weights::read(&path).map_err(|error| unread(&path, &error))?;
         let weights = ["localization.", "hourglass."].map(|part| all.take(part));
         let model = Self { network, knows_mask, weights };
         for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
             weights.check(graph).map_err(|error| named(&path, &error))?;
         }
         Ok(model)
+    }
+
+    /// The files that make a run's folder a run: without one of them it cannot go on, or is no model.
+    #[must_use]
+    pub fn files(run: &Path) -> Vec<PathBuf> {
+        let texts = ["configuration.toml", "network.toml", "data.txt", "metrics.jsonl"];
+        let weights = ["start", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
+        texts.into_iter().map(str::to_owned).chain(weights).map(|name| run.join(name)).collect()
     }
 
     /// Both networks on a device, in floating point.
@@ -86,6 +95,41 @@ impl TrainedModel {
             self.network.localization.graph(PATCH_SIZE).map_err(error)?,
             self.network.hourglass.graph(PATCH_SIZE).map_err(error)?,
         ])
+    }
+}
+
+/// How far a run has come that has no weights yet.
+fn standing(run: &Path) -> Result<String, ModelError> {
+    let path = run.join("checkpoint.safetensors");
+    if !path.exists() {
+        return Ok("has no checkpoint yet".to_owned());
+    }
+    let checkpoint = Checkpoint::read(&path).map_err(|error| match error {
+        CheckpointError::Weights(error) => unread(&path, &error),
+        other => named(&path, &other),
+    })?;
+    let path = run.join("configuration.toml");
+    let configuration = Configuration::open(&path.to_string_lossy()).map_err(|error| named(&path, &error))?;
+    let (stages, step) = (configuration.stages.len(), checkpoint.progress.step);
+    let Some(stage) = configuration.stages.get(checkpoint.stage) else {
+        return Ok(format!("is at the end of stage {stages} of {stages}"));
+    };
+    let steps = stage
+        .schedule
+        .left(&checkpoint.progress)
+        .map_or(String::new(), |left| format!(" of {}", step + left));
+    Ok(format!("is at stage {} of {stages}, step {step}{steps}", checkpoint.stage + 1))
+}
+
+fn named(path: &Path, error: &dyn fmt::Display) -> ModelError {
+    ModelError(format!("{}: {error}", path.display()))
+}
+
+/// That a file of weights cannot be read: some of the reasons name it themselves.
+fn unread(path: &Path, error: &WeightsError) -> ModelError {
+    match error {
+        WeightsError::File { .. } | WeightsError::Format { .. } => ModelError(error.to_string()),
+        other => named(path, other),
     }
 }
 

@@ -8,7 +8,7 @@ use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{
     DrawTarget, OriginDimensions, Pixel, Point as Place, Primitive, RgbColor, Size,
 };
-use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle, Styled};
+use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle, Styled, Triangle};
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use recist::image::{PngError, write_rgb};
 
@@ -59,6 +59,13 @@ impl Canvas {
         self.shape(Circle::with_center(at, 5).into_styled(PrimitiveStyle::with_fill(colour)));
     }
 
+    /// A triangle round `at` whose top lies `towards` from there.
+    pub(super) fn triangle(&mut self, at: Place, towards: Place, colour: Rgb888) {
+        let across = Place::new(towards.y, -towards.x);
+        let corners = Triangle::new(at + towards, at - towards + across, at - towards - across);
+        self.shape(corners.into_styled(PrimitiveStyle::with_fill(colour)));
+    }
+
     pub(super) fn fill(&mut self, area: Rectangle, colour: Rgb888) {
         self.shape(area.into_styled(PrimitiveStyle::with_fill(colour)));
     }
@@ -68,6 +75,11 @@ impl Canvas {
         if x < self.size.width && y < self.size.height {
             self.pixels[(y * self.size.width + x) as usize] = [colour.r(), colour.g(), colour.b()];
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn pixels(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
+        self.pixels.iter().copied()
     }
 
     fn shape<P>(&mut self, shape: Styled<P, PrimitiveStyle<Rgb888>>)

@@ -82,7 +82,7 @@ fn draw_case(canvas: &mut Canvas, corner: Place, row: &Row, packs: &[Pack]) -> R
     };
     lesion.keypoints().for_each(|reader| axes(&reader, READER));
     let mut text = format!("readers {:.1} mm", row.long_mm());
-    if let Some(found) = row.found {
+    if let Ok(found) = row.found {
         axes(&found.keypoints, MODEL);
         let ends = found.keypoints;
         let long = row.spacing.distance_mm(ends.long_start, ends.long_end);

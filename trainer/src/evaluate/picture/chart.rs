@@ -1,16 +1,22 @@
 use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::prelude::{Point as Place, Size};
-use embedded_graphics::primitives::Rectangle;
+use embedded_graphics::prelude::Point as Place;
 use embedded_graphics::text::Alignment;
 
 use super::BLACK;
 use super::canvas::Canvas;
 
 const GRID: Rgb888 = Rgb888::new(228, 228, 228);
-const WHITE: Rgb888 = Rgb888::new(255, 255, 255);
+
+/// Lines of text above the axes: the title, and what up to three colours mean.
+const HEAD_LINES: i32 = 4;
+
+const LINE: i32 = 15;
+
+/// Half the height of what marks a point outside.
+const OUTSIDE: i32 = 4;
 
 /// Pixels left free on the left, above, on the right and below.
-const MARGINS: [i32; 4] = [56, 28, 20, 48];
+const MARGINS: [i32; 4] = [56, 8 + LINE * HEAD_LINES + 2 * OUTSIDE, 20, 48];
 
 /// A chart's axes on a canvas.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +60,17 @@ impl Chart {
         chart
     }
 
-    /// A dot; what lies outside is drawn on the edge.
+    /// A dot; of what lies above or below, a triangle on the edge that points there.
     pub(super) fn point(&self, canvas: &mut Canvas, at: [f64; 2], colour: Rgb888) {
-        canvas.dot(self.place(at), colour);
+        let [low, high] = self.y;
+        let place = self.place(at);
+        if at[1] > high {
+            canvas.triangle(place, Place::new(0, -OUTSIDE), colour);
+        } else if at[1] < low {
+            canvas.triangle(place, Place::new(0, OUTSIDE), colour);
+        } else {
+            canvas.dot(place, colour);
+        }
     }
 
     /// A line from point to point.
@@ -69,16 +83,12 @@ impl Chart {
         }
     }
 
-    /// What the colours mean, in the upper right corner.
+    /// What up to three colours mean, between title and axes, where it hides no point.
     pub(super) fn legend(&self, canvas: &mut Canvas, lines: &[(&str, Rgb888)]) {
-        let longest = lines.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0);
-        let (width, height) = (7 * longest + 10, 15 * lines.len() + 6);
-        let size = Size::new(u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0));
-        let [_, y0, x1, _] = self.frame;
-        let left = i32::try_from(size.width).map_or(0, |width| x1 - width);
-        canvas.fill(Rectangle::new(Place::new(left, y0), size), WHITE);
+        let [x0, y0, ..] = self.frame;
+        let first = y0 - 2 * OUTSIDE - LINE * (HEAD_LINES - 1);
         for (i, (text, colour)) in (0..).zip(lines) {
-            canvas.text(text, Place::new(x1 - 4, y0 + 3 + 15 * i), Alignment::Right, *colour);
+            canvas.text(text, Place::new(x0, first + LINE * i), Alignment::Left, *colour);
         }
     }
 
@@ -109,6 +119,29 @@ fn ticks([low, high]: [f64; 2]) -> Vec<(f64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_legend_hides_no_point_and_what_lies_outside_is_no_dot() {
+        let page = |value: f64, is_explained: bool| {
+            let mut canvas = Canvas::new(200, 200);
+            let chart = Chart::draw(&mut canvas, Place::zero(), [200; 2], "", "", [0.0, 1.0], [0.0, 10.0]);
+            chart.point(&mut canvas, [0.9, value], Rgb888::new(200, 40, 40));
+            if is_explained {
+                chart.legend(&mut canvas, &[("mean of all lesions", BLACK); 3]);
+            }
+            canvas
+        };
+        let marked = |value: f64, is_explained: bool| {
+            page(value, is_explained).pixels().filter(|pixel| *pixel == [200, 40, 40]).count()
+        };
+        for value in [10.0, 11.0, -1.0, 5.0] {
+            assert_eq!(marked(value, true), marked(value, false), "{value}");
+        }
+        assert_ne!(marked(11.0, false), marked(10.0, false), "above: a triangle");
+        assert_eq!(marked(5.0, false), marked(10.0, false), "control: dots");
+        let dark = |is_explained| page(5.0, is_explained).pixels().filter(|pixel| *pixel == [20; 3]).count();
+        assert!(dark(true) > dark(false), "control: there is a legend");
+    }
 
     #[test]
     fn ticks_are_round_numbers_within_the_range() {

@@ -9,7 +9,7 @@ use std::path::Path;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::Point as Place;
 
-use super::{Difference, Evaluation, LIMITS_OF_AGREEMENT, Report, Row, SizeClass};
+use super::{Difference, Evaluation, Figure, LIMITS_OF_AGREEMENT, Report, Row, SizeClass};
 use crate::data::Pack;
 use canvas::Canvas;
 use cases::{CASES_HEIGHT, draw_cases};
@@ -22,7 +22,7 @@ const BLUE: Rgb888 = Rgb888::new(30, 90, 200);
 const GREEN: Rgb888 = Rgb888::new(30, 150, 70);
 
 /// Width and height of a chart; three lie side by side.
-const CHART: [i32; 2] = [512, 420];
+const CHART: [i32; 2] = [512, 472];
 
 const TITLE_HEIGHT: i32 = 40;
 
@@ -36,13 +36,9 @@ const TITLE_HEIGHT: i32 = 40;
 /// If `packs` or `report` are not those of the evaluation.
 pub fn picture(path: &Path, evaluation: &Evaluation, report: &Report, packs: &[Pack]) -> Result<(), String> {
     let mut canvas = Canvas::new(3 * CHART[0], TITLE_HEIGHT + CHART[1] + CASES_HEIGHT);
-    let measured: Vec<&Row> = report.rows.iter().filter(|row| row.found.is_some()).collect();
+    let measured: Vec<&Row> = report.rows.iter().filter(|row| row.found.is_ok()).collect();
     let (model, split) = (&evaluation.model, &evaluation.split);
-    let title = format!(
-        "{model}, split {split}: {} lesions, {} refused",
-        report.rows.len(),
-        report.rows.len() - measured.len()
-    );
+    let title = format!("{model}, split {split}: {} lesions, {}", report.rows.len(), report.unmeasured());
     canvas.large(&title, Place::new(16, 12), BLACK);
     if !measured.is_empty() {
         bland_altman(&mut canvas, evaluation, &measured);
@@ -149,6 +145,6 @@ fn by_confidence(canvas: &mut Canvas, evaluation: &Evaluation, rows: &[&Row]) {
     let middle = |[low, high]: [f32; 2]| f64::from(f32::midpoint(low, high));
     let curve: Vec<_> = bins.map(|bin| [middle(bin.confidence), bin.long_percent]).collect();
     chart.line(canvas, &curve, RED);
-    let correlation = format!("rank correlation {:.2}", reliability.spearman_percent);
+    let correlation = format!("rank correlation {:.2}", Figure(reliability.spearman_percent));
     chart.legend(canvas, &[("mean of a fifth of the lesions", RED), (&correlation, BLACK)]);
 }
