@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::error::Error;
+use std::fmt::Debug;
 use std::path::Path;
 
 use recist::geometry::{Keypoints, PixelSpacing, Point};
@@ -41,7 +42,8 @@ struct Row {
 /// `column_spacing_mm`; optionally `split` (train, val, test; else [`Split::of_patient`]), `lesion` or
 /// `nodule`, `organ`, `largest_slice` (0 or 1), and with outlines `reader` (0 to 7, each once a lesion). Rows that
 /// share `image` and lesion are readers of one lesion; where they name none, a row that marks another place than
-/// the rows before it is a bad one. Bad rows are noted in `problems`.
+/// the rows before it is a bad one. So is a row that names another patient or spacing than those of its image before
+/// it, or another organ or `largest_slice` than those of its lesion. Bad rows are noted in `problems`.
 ///
 /// # Errors
 /// If the table cannot be read or lacks a column.
@@ -78,11 +80,25 @@ struct Lesions<'a> {
     images: &'a Path,
     outlines: Option<&'a Path>,
     candidates: Vec<Candidate>,
-    /// Where in `candidates` an image's lesion is, by what the table calls it.
-    places: HashMap<(String, Option<String>), usize>,
-    /// How many lesions are on an image.
-    counts: HashMap<String, usize>,
+    /// By an image and what the table calls the lesion on it.
+    stated: HashMap<(String, Option<String>), Stated>,
+    /// By name.
+    slices: HashMap<String, Slice>,
     splits: HashMap<String, Split>,
+}
+
+/// What the rows of a lesion say of it.
+struct Stated {
+    /// Where in the candidates the lesion is.
+    place: usize,
+    largest_slice: Option<u8>,
+}
+
+/// What the rows of an image say of it.
+struct Slice {
+    patient: String,
+    spacing_mm: [f64; 2],
+    lesions: usize,
 }
 
 impl<'a> Lesions<'a> {
@@ -91,8 +107,8 @@ impl<'a> Lesions<'a> {
             images,
             outlines,
             candidates: Vec::new(),
-            places: HashMap::new(),
-            counts: HashMap::new(),
+            stated: HashMap::new(),
+            slices: HashMap::new(),
             splits: HashMap::new(),
         }
     }
@@ -101,20 +117,26 @@ impl<'a> Lesions<'a> {
     fn add(&mut self, row: Row) -> Result<(), String> {
         let (split, spacing_mm, keypoints) = row.read()?;
         let bit = self.outlines.map(|_| row.bit()).transpose()?;
-        let of_patient = *self.splits.entry(row.patient.clone()).or_insert(split);
-        if of_patient != split {
+        if let Some(of_patient) = self.splits.get(&row.patient).filter(|&&of_patient| of_patient != split) {
             return Err(format!("patient {} is in the splits {of_patient} and {split}", row.patient));
         }
-        let key = (row.image.clone(), row.lesion.clone());
-        if let Some(&place) = self.places.get(&key) {
-            return row.join(&mut self.candidates[place], keypoints, bit);
+        if let Some(slice) = self.slices.get(&row.image) {
+            agree("patient", "image", Some(&slice.patient), Some(&row.patient))?;
+            agree("pixel spacing", "image", Some(&slice.spacing_mm), Some(&spacing_mm))?;
         }
-        self.places.insert(key, self.candidates.len());
-        let count = self.counts.entry(row.image.clone()).or_insert(0);
-        *count += 1;
+        let key = (row.image.clone(), row.lesion.clone());
+        if let Some(stated) = self.stated.get_mut(&key) {
+            return row.join(stated, &mut self.candidates[stated.place], keypoints, bit);
+        }
+        self.stated.insert(key, Stated { place: self.candidates.len(), largest_slice: row.largest_slice });
+        self.splits.insert(row.patient.clone(), split);
+        let new = || Slice { patient: row.patient.clone(), spacing_mm, lesions: 0 };
+        let slice = self.slices.entry(row.image.clone()).or_insert_with(new);
+        slice.lesions += 1;
+        let count = slice.lesions;
         self.candidates.push(Candidate {
             path: self.images.join(&row.image),
-            name: if *count == 1 { row.image.clone() } else { format!("{}#{count}", row.image) },
+            name: if count == 1 { row.image.clone() } else { format!("{}#{count}", row.image) },
             lesion: format!("{}/{}", row.patient, row.lesion.as_ref().unwrap_or(&row.image)),
             patient: row.patient,
             split,
@@ -131,9 +153,30 @@ impl<'a> Lesions<'a> {
     }
 }
 
+/// That a row of the same image or lesion as one before it says the same of it, if both say something.
+fn agree<T: PartialEq + Debug>(
+    what: &str,
+    of: &str,
+    before: Option<&T>,
+    now: Option<&T>,
+) -> Result<(), String> {
+    match before.zip(now) {
+        Some((before, now)) if before != now => {
+            Err(format!("its {what} is {now:?}; a row of the same {of} before it says {before:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Row {
     /// Adds the row's reader to the lesion, if that is what it marks.
-    fn join(&self, lesion: &mut Candidate, keypoints: Keypoints, bit: Option<u8>) -> Result<(), String> {
+    fn join(
+        self,
+        stated: &mut Stated,
+        lesion: &mut Candidate,
+        keypoints: Keypoints,
+        bit: Option<u8>,
+    ) -> Result<(), String> {
         if self.lesion.is_none() {
             let long = |reader: &Keypoints| reader.long_start.distance(reader.long_end);
             let elsewhere = lesion.readers.iter().find_map(|reader| {
@@ -148,12 +191,17 @@ impl Row {
                 ));
             }
         }
+        agree("organ", "lesion", lesion.organ.as_ref(), self.organ.as_ref())?;
+        agree("largest_slice", "lesion", stated.largest_slice.as_ref(), self.largest_slice.as_ref())?;
         if let Some((outlines, bit)) = lesion.outlines.as_mut().zip(bit) {
             if outlines.bits.contains(&bit) {
                 return Err(format!("reader {bit} marks the lesion on {} a second time", self.image));
             }
             outlines.bits.push(bit);
         }
+        stated.largest_slice = stated.largest_slice.or(self.largest_slice);
+        lesion.largest = stated.largest_slice != Some(0);
+        lesion.organ = lesion.organ.take().or(self.organ);
         lesion.readers.push(keypoints);
         Ok(())
     }
@@ -219,6 +267,42 @@ mod tests {
         let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         assert_eq!(names, ["a.png", "b.png", "a.png#2", "a.png#3"]);
         assert_eq!(candidates[0].readers.len(), 2, "the control: rows of one lesion are its readers");
+    }
+
+    #[test]
+    fn rows_that_say_different_things_of_one_image_or_lesion_are_not_readers_of_it() {
+        let header = "image,patient,lesion,split,organ,largest_slice,row_spacing_mm,column_spacing_mm";
+        let first = "a.png,P1,1,train,lung,1,0.7,0.7";
+        for (second, readers, word) in [
+            (first, 2, None),
+            ("a.png,P1,1,train,,,0.7,0.7", 2, None),
+            ("a.png,P2,1,test,lung,1,0.7,0.7", 1, Some("its patient is \"P2\"; a row of the same image")),
+            ("a.png,P2,2,test,lung,1,0.7,0.7", 1, Some("before it says \"P1\"")),
+            ("a.png,P1,1,test,lung,1,0.7,0.7", 1, Some("patient P1 is in the splits train and test")),
+            ("a.png,P1,1,train,lung,1,0.7,1.4", 1, Some("its pixel spacing is [0.7, 1.4]")),
+            ("a.png,P1,2,train,lung,1,1.4,1.4", 1, Some("before it says [0.7, 0.7]")),
+            ("a.png,P1,1,train,liver,1,0.7,0.7", 1, Some("its organ is \"liver\"; a row of the same lesion")),
+            ("a.png,P1,1,train,lung,0,0.7,0.7", 1, Some("its largest_slice is 0")),
+        ] {
+            let rows = [(first, 40), (second, 41)].map(|(row, x)| format!("{row},{}", axes(x)));
+            let (candidates, problems) = read(header, &rows, None);
+            assert_eq!((candidates.len(), candidates[0].readers.len()), (1, readers), "{second}");
+            assert_eq!(candidates[0].organ.as_deref(), Some("lung"));
+            assert_eq!(problems.len(), 2 - readers, "{second}: {problems:?}");
+            let named = |word: &str| problems[0].contains("line 3: ") && problems[0].contains(word);
+            assert!(word.is_none_or(named), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_lesions_first_row_leaves_open_a_later_one_says() {
+        for (organs, cells, want) in [(["", "lung"], ["", "0"], false), (["lung", ""], ["1", ""], true)] {
+            let rows =
+                [(0, 40), (1, 41)].map(|(i, x)| format!("a.png,p,{},{},{}", organs[i], cells[i], axes(x)));
+            let (candidates, problems) = read("image,patient,organ,largest_slice", &rows, None);
+            assert_eq!(problems, [""; 0]);
+            assert_eq!((candidates[0].organ.as_deref(), candidates[0].largest), (Some("lung"), want));
+        }
     }
 
     #[test]
