@@ -40,9 +40,10 @@ struct Row {
 ///
 /// Columns: `image`, `patient`, `long_x1` to `short_y2`, and `spacing_mm` or both `row_spacing_mm` and
 /// `column_spacing_mm`; optionally `split` (train, val, test; else [`Split::of_patient`]), `lesion` or
-/// `nodule`, `organ`, `largest_slice` (0 or 1), and with outlines `reader` (0 to 7, each once a lesion). Rows that
-/// share `image` and lesion are readers of one lesion; where they name none, a row that marks another place than
-/// the rows before it is a bad one. So is a row that names another patient or spacing than those of its image before
+/// `nodule`, `organ`, `largest_slice` (0 or 1), and `reader` (with outlines 0 to 7). Rows that share `image` and
+/// lesion are readers of one lesion, each once: a second row of a reader, or where none is named the same marks
+/// again, is a bad row. Where they name no lesion, a row that marks another place than the rows before it is a bad
+/// one. So is a row that names another patient or spacing than those of its image before
 /// it, or another organ or `largest_slice` than those of its lesion. Bad rows are noted in `problems`.
 ///
 /// # Errors
@@ -92,6 +93,8 @@ struct Stated {
     /// Where in the candidates the lesion is.
     place: usize,
     largest_slice: Option<u8>,
+    /// What its readers are called, in the order of the candidate's.
+    readers: Vec<Option<String>>,
 }
 
 /// What the rows of an image say of it.
@@ -117,6 +120,7 @@ impl<'a> Lesions<'a> {
     fn add(&mut self, row: Row) -> Result<(), String> {
         let (split, spacing_mm, keypoints) = row.read()?;
         let bit = self.outlines.map(|_| row.bit()).transpose()?;
+        let reader = bit.map(|bit| bit.to_string()).or_else(|| row.reader.clone());
         if let Some(of_patient) = self.splits.get(&row.patient).filter(|&&of_patient| of_patient != split) {
             return Err(format!("patient {} is in the splits {of_patient} and {split}", row.patient));
         }
@@ -126,9 +130,12 @@ impl<'a> Lesions<'a> {
         }
         let key = (row.image.clone(), row.lesion.clone());
         if let Some(stated) = self.stated.get_mut(&key) {
-            return row.join(stated, &mut self.candidates[stated.place], keypoints, bit);
+            row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), keypoints, bit)?;
+            stated.readers.push(reader);
+            return Ok(());
         }
-        self.stated.insert(key, Stated { place: self.candidates.len(), largest_slice: row.largest_slice });
+        let (place, largest_slice) = (self.candidates.len(), row.largest_slice);
+        self.stated.insert(key, Stated { place, largest_slice, readers: vec![reader] });
         self.splits.insert(row.patient.clone(), split);
         let new = || Slice { patient: row.patient.clone(), spacing_mm, lesions: 0 };
         let slice = self.slices.entry(row.image.clone()).or_insert_with(new);
@@ -174,6 +181,7 @@ impl Row {
         self,
         stated: &mut Stated,
         lesion: &mut Candidate,
+        reader: Option<&String>,
         keypoints: Keypoints,
         bit: Option<u8>,
     ) -> Result<(), String> {
@@ -193,10 +201,20 @@ impl Row {
         }
         agree("organ", "lesion", lesion.organ.as_ref(), self.organ.as_ref())?;
         agree("largest_slice", "lesion", stated.largest_slice.as_ref(), self.largest_slice.as_ref())?;
-        if let Some((outlines, bit)) = lesion.outlines.as_mut().zip(bit) {
-            if outlines.bits.contains(&bit) {
-                return Err(format!("reader {bit} marks the lesion on {} a second time", self.image));
+        let mut before = stated.readers.iter().zip(&lesion.readers);
+        match reader {
+            Some(reader) if before.any(|(name, _)| name.as_ref() == Some(reader)) => {
+                return Err(format!("reader {reader} marks the lesion on {} a second time", self.image));
             }
+            None if before.any(|(name, marks)| name.is_none() && *marks == keypoints) => {
+                return Err(format!(
+                    "it marks {} as a row before it does: a column reader tells readers apart",
+                    self.image
+                ));
+            }
+            _ => {}
+        }
+        if let Some((outlines, bit)) = lesion.outlines.as_mut().zip(bit) {
             outlines.bits.push(bit);
         }
         stated.largest_slice = stated.largest_slice.or(self.largest_slice);
@@ -260,8 +278,8 @@ mod tests {
 
     #[test]
     fn no_two_lesions_have_one_name() {
-        let rows = [("a.png", 1), ("b.png", 1), ("a.png", 2), ("a.png", 1), ("a.png", 7)]
-            .map(|(image, lesion)| format!("{image},p,{lesion},{}", axes(40 + 60 * lesion)));
+        let rows = [("a.png", 1, 0), ("b.png", 1, 0), ("a.png", 2, 0), ("a.png", 1, 1), ("a.png", 7, 0)]
+            .map(|(image, lesion, shift)| format!("{image},p,{lesion},{}", axes(40 + 60 * lesion + shift)));
         let (candidates, problems) = read("image,patient,lesion", &rows, None);
         assert_eq!(problems, [""; 0]);
         let names: Vec<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
@@ -329,6 +347,28 @@ mod tests {
         assert_eq!(problems.len(), 4);
         for (problem, word) in problems.iter().zip(["\"\"", "reader 3 marks", "\"8\"", "\"Jones\""]) {
             assert!(problem.contains(word), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_there_twice_is_one_reader() {
+        for (columns, first, second, word) in [
+            ("reader", ("0", 40), ("1", 40), None),
+            (
+                "reader",
+                ("0", 40),
+                ("0", 41),
+                Some("line 3: reader 0 marks the lesion on a.png a second time"),
+            ),
+            ("reader", ("", 40), ("", 40), Some("line 3: it marks a.png as a row before it does")),
+            ("note", ("", 40), ("", 41), None),
+            ("note", ("", 40), ("", 40), Some("line 3: it marks a.png as a row before it does")),
+        ] {
+            let rows = [first, second].map(|(cell, x)| format!("a.png,p,{cell},{}", axes(x)));
+            let (candidates, problems) = read(&format!("image,patient,{columns}"), &rows, None);
+            let (readers, bad) = if word.is_none() { (2, 0) } else { (1, 1) };
+            assert_eq!((candidates[0].readers.len(), problems.len()), (readers, bad), "{first:?} {second:?}");
+            assert!(word.is_none_or(|word| problems[0].contains(word)), "{problems:?}");
         }
     }
 
