@@ -80,6 +80,8 @@ pub enum PackError {
     Index(PathBuf, String),
     /// The lesion of this name is none that a pack may hold.
     Lesion(String, String),
+    /// Two packs hold a lesion of this name and origin.
+    Twice(PathBuf, PathBuf, String),
     /// The patch of the lesion of this name is no picture.
     Patch(String, String),
 }
@@ -118,6 +120,10 @@ impl fmt::Display for PackError {
             Self::Damaged(path) => write!(f, "{} is damaged: its checksum does not hold", path.display()),
             Self::Index(path, reason) => write!(f, "{}: its index is wrong: {reason}", path.display()),
             Self::Lesion(name, reason) => write!(f, "{name} cannot be packed: {reason}"),
+            Self::Twice(one, other, name) => {
+                let (one, other) = (one.display(), other.display());
+                write!(f, "{one} and {other} both hold the lesion {name}, which would count twice")
+            }
             Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
         }
     }
