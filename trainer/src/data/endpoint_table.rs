@@ -1,39 +1,15 @@
+mod row;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Debug;
 use std::path::Path;
 
-use recist::geometry::{Keypoints, PixelSpacing, Point};
-use serde::Deserialize;
+use recist::geometry::Keypoints;
 
-use super::lesion::check_keypoints;
+use self::row::Row;
+use super::table::Table;
 use super::{Candidate, Outlines, Problems, Split};
-
-/// One row of a table of endpoints: one reader's measurement of a lesion on one slice.
-///
-/// Pixels are counted from 0, x is the column, and the centre of the first pixel is (0, 0).
-#[derive(Debug, Deserialize)]
-struct Row {
-    image: String,
-    patient: String,
-    split: Option<String>,
-    #[serde(alias = "nodule")]
-    lesion: Option<String>,
-    organ: Option<String>,
-    largest_slice: Option<u8>,
-    reader: Option<String>,
-    spacing_mm: Option<f64>,
-    row_spacing_mm: Option<f64>,
-    column_spacing_mm: Option<f64>,
-    long_x1: f64,
-    long_y1: f64,
-    long_x2: f64,
-    long_y2: f64,
-    short_x1: f64,
-    short_y1: f64,
-    short_x2: f64,
-    short_y2: f64,
-}
 
 /// Reads a table of endpoints (CSV) whose images lie in `images`, and whose readers' outlines lie under the same
 /// names in `outlines`.
@@ -54,23 +30,13 @@ pub fn endpoint_table(
     outlines: Option<&Path>,
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, Box<dyn Error>> {
-    let name = |error: csv::Error| format!("{}: {error}", table.display());
-    let mut reader = csv::Reader::from_path(table).map_err(name)?;
-    let header = reader.headers().map_err(name)?.clone();
-    for column in [
-        "image", "patient", "long_x1", "long_y1", "long_x2", "long_y2", "short_x1", "short_y1", "short_x2",
-        "short_y2",
-    ] {
-        if !header.iter().any(|h| h == column) {
-            return Err(format!("{} has no column {column}", table.display()).into());
-        }
-    }
+    let mut rows = Table::open(table, &row::ALIASES, &row::REQUIRED, &row::OPTIONAL)?;
     let mut lesions = Lesions::new(images, outlines);
-    for (number, row) in reader.into_deserialize::<Row>().enumerate() {
+    for (line, cells) in rows.rows() {
         problems.rows += 1;
-        let added = row.map_err(|error| error.to_string()).and_then(|row| lesions.add(row));
+        let added = cells.and_then(|cells| Row::of(&cells)).and_then(|row| lesions.add(row));
         if let Err(reason) = added {
-            problems.note(format_args!("{}, line {}", table.display(), number + 2), reason);
+            problems.note(format_args!("{}, line {line}", table.display()), reason);
         }
     }
     Ok(lesions.candidates)
@@ -118,7 +84,7 @@ impl<'a> Lesions<'a> {
 
     /// Adds the reader of a row to its lesion, or the row's lesion; of a bad row, nothing.
     fn add(&mut self, row: Row) -> Result<(), String> {
-        let (split, spacing_mm, keypoints) = row.read()?;
+        let Row { split, spacing_mm, keypoints, .. } = row;
         let bit = self.outlines.map(|_| row.bit()).transpose()?;
         let reader = bit.map(|bit| bit.to_string()).or_else(|| row.reader.clone());
         if let Some(of_patient) = self.splits.get(&row.patient).filter(|&&of_patient| of_patient != split) {
@@ -130,7 +96,7 @@ impl<'a> Lesions<'a> {
         }
         let key = (row.image.clone(), row.lesion.clone());
         if let Some(stated) = self.stated.get_mut(&key) {
-            row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), keypoints, bit)?;
+            row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), bit)?;
             stated.readers.push(reader);
             return Ok(());
         }
@@ -182,9 +148,9 @@ impl Row {
         stated: &mut Stated,
         lesion: &mut Candidate,
         reader: Option<&String>,
-        keypoints: Keypoints,
         bit: Option<u8>,
     ) -> Result<(), String> {
+        let keypoints = self.keypoints;
         if self.lesion.is_none() {
             let long = |reader: &Keypoints| reader.long_start.distance(reader.long_end);
             let elsewhere = lesion.readers.iter().find_map(|reader| {
@@ -223,35 +189,6 @@ impl Row {
         lesion.readers.push(keypoints);
         Ok(())
     }
-
-    /// The reader's number, which is that of the bit set inside the reader's outlines.
-    fn bit(&self) -> Result<u8, String> {
-        let reader = self.reader.as_deref().unwrap_or_default();
-        reader.parse().ok().filter(|&bit| bit < 8).ok_or_else(|| {
-            format!("its reader is {reader:?}: those whose outlines can be read are numbered from 0 to 7")
-        })
-    }
-
-    fn read(&self) -> Result<(Split, [f64; 2], Keypoints), String> {
-        let split = match &self.split {
-            None => Split::of_patient(&self.patient),
-            Some(name) => Split::of_name(name).ok_or_else(|| format!("no split is called {name:?}"))?,
-        };
-        let spacing_mm = match (self.spacing_mm, self.row_spacing_mm, self.column_spacing_mm) {
-            (_, Some(row), Some(column)) => [row, column],
-            (Some(both), _, _) => [both, both],
-            _ => return Err("it has no pixel spacing".into()),
-        };
-        let spacing = PixelSpacing::new(spacing_mm[0], spacing_mm[1]).map_err(|error| error.to_string())?;
-        let keypoints = Keypoints::from_array([
-            Point::new(self.long_x1, self.long_y1),
-            Point::new(self.long_x2, self.long_y2),
-            Point::new(self.short_x1, self.short_y1),
-            Point::new(self.short_x2, self.short_y2),
-        ]);
-        check_keypoints(&keypoints, spacing)?;
-        Ok((split, spacing_mm, keypoints))
-    }
 }
 
 #[cfg(test)]
@@ -274,6 +211,48 @@ mod tests {
         let mut problems = Problems::default();
         let candidates = endpoint_table(&table, Path::new("slices"), outlines, &mut problems).unwrap();
         (candidates, problems.list.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_cell_that_cannot_be_read_is_named_by_its_line_and_column() {
+        let columns = "image,patient,split,largest_slice,row_spacing_mm";
+        for (cells, marks, word) in [
+            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50,56", None),
+            (
+                "a.png,p,train,1,abc",
+                "40,50,60,50,50,44,50,56",
+                Some("row_spacing_mm is \"abc\": not a number"),
+            ),
+            (
+                "a.png,p,train,yes,0.7",
+                "40,50,60,50,50,44,50,56",
+                Some("largest_slice is \"yes\": neither 0 nor 1"),
+            ),
+            (
+                "a.png,p,train,2,0.7",
+                "40,50,60,50,50,44,50,56",
+                Some("largest_slice is \"2\": neither 0 nor 1"),
+            ),
+            (
+                "a.png,p,dev,1,0.7",
+                "40,50,60,50,50,44,50,56",
+                Some("split is \"dev\": not train, val or test"),
+            ),
+            ("a.png,,train,1,0.7", "40,50,60,50,50,44,50,56", Some("patient is \"\": it must not be empty")),
+            (",p,train,1,0.7", "40,50,60,50,50,44,50,56", Some("image is \"\": it must not be empty")),
+            ("a.png,p,train,1,0.7", ",50,60,50,50,44,50,56", Some("long_x1 is \"\": not a number")),
+            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50,5 6", Some("short_y2 is \"5 6\": not a number")),
+            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50", Some("it has 13 cells under 14 columns")),
+        ] {
+            let (candidates, problems) = read(columns, &[format!("{cells},{marks}")], None);
+            assert_eq!(
+                (candidates.len(), problems.len()),
+                if word.is_none() { (1, 0) } else { (0, 1) },
+                "{cells}"
+            );
+            let named = |word| problems[0].ends_with(&format!("endpoints.csv, line 2: {word}"));
+            assert!(word.is_none_or(named), "{problems:?}");
+        }
     }
 
     #[test]
