@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use recist::image::write_grey16;
+use recist_tests::real_data;
 use recist_trainer::data::{Pack, PackWriter, phantom};
 
 const HEADER: &str = "image,patient,split,lesion,reader,spacing_mm,long_x1,long_y1,long_x2,long_y2,short_x1,\
@@ -154,6 +155,36 @@ fn a_pack_replaces_a_pack_and_nothing_else() {
     assert_eq!(fs::read_to_string(path.join("endpoints.csv")).unwrap(), HEADER);
     prepare("lesions.pack").unwrap();
     prepare("lesions.pack").unwrap();
+}
+
+#[test]
+fn the_pixel_spacing_of_a_dicom_file_is_taken_where_the_table_states_none() {
+    let Some(data) = real_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let endpoints = "long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2";
+    let marks = "312.00,346.50,320.00,386.50,332.70,366.20,297.70,373.20";
+    slice(&path.join("a.png"), 0);
+    let images = data.join("dicom").display().to_string();
+    for (image, images, spacing, want) in [
+        ("LIDC-IDRI-0001_z-120.00.dcm", images.as_str(), "", Ok([0.703125; 2])),
+        ("LIDC-IDRI-0001_z-120.00.dcm", &images, "0.703", Ok([0.703; 2])),
+        ("LIDC-IDRI-0001_z-120.00.dcm", &images, "0.8", Err("its pixel spacing is 0.703125")),
+        ("a.png", ".", "", Err("a.png: neither it nor the table states its pixel spacing")),
+    ] {
+        let table = format!("image,patient,spacing_mm,{endpoints}\n{image},p,{spacing},{marks}\n");
+        fs::write(path.join("endpoints.csv"), table).unwrap();
+        let _ = fs::remove_file(path.join("lesions.pack"));
+        let prepared = recist_train(path, &PREPARE.replace("--images .", &format!("--images {images}")));
+        match want {
+            Ok(spacing) => {
+                prepared.unwrap();
+                let pack = Pack::open(&path.join("lesions.pack")).unwrap();
+                assert_eq!(pack.get(0).0.spacing_mm, spacing, "{spacing:?}");
+            }
+            Err(word) => assert!(prepared.unwrap_err().contains(word), "{image} {spacing}"),
+        }
+    }
 }
 
 #[test]

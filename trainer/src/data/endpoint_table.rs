@@ -14,12 +14,12 @@ use super::{Candidate, Outlines, Problems, Split};
 /// Reads a table of endpoints (CSV) whose images lie in `images`, and whose readers' outlines lie under the same
 /// names in `outlines`.
 ///
-/// Columns: `image`, `patient`, `long_x1` to `short_y2`, and `spacing_mm` or both `row_spacing_mm` and
-/// `column_spacing_mm`; optionally `split` (train, val, test; else [`Split::of_patient`]), `lesion` or
-/// `nodule`, `organ`, `largest_slice` (0 or 1), and `reader` (with outlines 0 to 7). Rows that share `image` and
-/// lesion are readers of one lesion, each once: a second row of a reader, or where none is named the same marks
-/// again, is a bad row. Where they name no lesion, a row that marks another place than the rows before it is a bad
-/// one. So is a row that names another patient or spacing than those of its image before
+/// Columns: `image`, `patient`, `long_x1` to `short_y2`, and, for images that do not state their pixel spacing,
+/// `spacing_mm` or both `row_spacing_mm` and `column_spacing_mm`; optionally `split` (train, val, test; else
+/// [`Split::of_patient`]), `lesion` or `nodule`, `organ`, `largest_slice` (0 or 1), and `reader` (with outlines 0 to
+/// 7). Rows that share `image` and lesion are readers of one lesion, each once: a second row of a reader, or where
+/// none is named the same marks again, is a bad row. Where they name no lesion, a row that marks another place than
+/// the rows before it is a bad one. So is a row that names another patient or spacing than those of its image before
 /// it, or another organ or `largest_slice` than those of its lesion. Bad rows are noted in `problems`.
 ///
 /// # Errors
@@ -66,7 +66,7 @@ struct Stated {
 /// What the rows of an image say of it.
 struct Slice {
     patient: String,
-    spacing_mm: [f64; 2],
+    spacing_mm: Option<[f64; 2]>,
     lesions: usize,
 }
 
@@ -92,12 +92,14 @@ impl<'a> Lesions<'a> {
         }
         if let Some(slice) = self.slices.get(&row.image) {
             agree("patient", "image", Some(&slice.patient), Some(&row.patient))?;
-            agree("pixel spacing", "image", Some(&slice.spacing_mm), Some(&spacing_mm))?;
+            agree("pixel spacing", "image", slice.spacing_mm.as_ref(), spacing_mm.as_ref())?;
         }
         let key = (row.image.clone(), row.lesion.clone());
         if let Some(stated) = self.stated.get_mut(&key) {
             row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), bit)?;
             stated.readers.push(reader);
+            let slice = self.slices.entry(key.0);
+            slice.and_modify(|slice| slice.spacing_mm = slice.spacing_mm.or(spacing_mm));
             return Ok(());
         }
         let (place, largest_slice) = (self.candidates.len(), row.largest_slice);
@@ -106,7 +108,8 @@ impl<'a> Lesions<'a> {
         let new = || Slice { patient: row.patient.clone(), spacing_mm, lesions: 0 };
         let slice = self.slices.entry(row.image.clone()).or_insert_with(new);
         slice.lesions += 1;
-        let count = slice.lesions;
+        slice.spacing_mm = slice.spacing_mm.or(spacing_mm);
+        let (count, spacing_mm) = (slice.lesions, slice.spacing_mm);
         self.candidates.push(Candidate {
             path: self.images.join(&row.image),
             name: if count == 1 { row.image.clone() } else { format!("{}#{count}", row.image) },
@@ -186,6 +189,7 @@ impl Row {
         stated.largest_slice = stated.largest_slice.or(self.largest_slice);
         lesion.largest = stated.largest_slice != Some(0);
         lesion.organ = lesion.organ.take().or(self.organ);
+        lesion.spacing_mm = lesion.spacing_mm.or(self.spacing_mm);
         lesion.readers.push(keypoints);
         Ok(())
     }
@@ -206,7 +210,8 @@ mod tests {
         let header = format!(
             "{columns},long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,spacing_mm"
         );
-        let rows: String = rows.iter().map(|row| format!("{row},0.7\n")).collect();
+        let spacing = |row: &str| if row.ends_with(',') { "" } else { ",0.7" };
+        let rows: String = rows.iter().map(|row| format!("{row}{}\n", spacing(row))).collect();
         std::fs::write(&table, format!("{header}\n{rows}")).unwrap();
         let mut problems = Problems::default();
         let candidates = endpoint_table(&table, Path::new("slices"), outlines, &mut problems).unwrap();
@@ -215,43 +220,44 @@ mod tests {
 
     #[test]
     fn a_cell_that_cannot_be_read_is_named_by_its_line_and_column() {
-        let columns = "image,patient,split,largest_slice,row_spacing_mm";
-        for (cells, marks, word) in [
-            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50,56", None),
-            (
-                "a.png,p,train,1,abc",
-                "40,50,60,50,50,44,50,56",
-                Some("row_spacing_mm is \"abc\": not a number"),
-            ),
-            (
-                "a.png,p,train,yes,0.7",
-                "40,50,60,50,50,44,50,56",
-                Some("largest_slice is \"yes\": neither 0 nor 1"),
-            ),
-            (
-                "a.png,p,train,2,0.7",
-                "40,50,60,50,50,44,50,56",
-                Some("largest_slice is \"2\": neither 0 nor 1"),
-            ),
-            (
-                "a.png,p,dev,1,0.7",
-                "40,50,60,50,50,44,50,56",
-                Some("split is \"dev\": not train, val or test"),
-            ),
-            ("a.png,,train,1,0.7", "40,50,60,50,50,44,50,56", Some("patient is \"\": it must not be empty")),
-            (",p,train,1,0.7", "40,50,60,50,50,44,50,56", Some("image is \"\": it must not be empty")),
-            ("a.png,p,train,1,0.7", ",50,60,50,50,44,50,56", Some("long_x1 is \"\": not a number")),
-            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50,5 6", Some("short_y2 is \"5 6\": not a number")),
-            ("a.png,p,train,1,0.7", "40,50,60,50,50,44,50", Some("it has 13 cells under 14 columns")),
+        let good = "a.png,p,train,1,0.7,40,50,60,50,50,44,50,56";
+        for (cells, changed, word) in [
+            ("", "", None),
+            ("0.7", "abc", Some("row_spacing_mm is \"abc\": not a number")),
+            ("0.7", "inf", Some("row_spacing_mm is inf: not finite")),
+            ("train,1", "train,yes", Some("largest_slice is \"yes\": neither 0 nor 1")),
+            ("train,1", "train,2", Some("largest_slice is \"2\": neither 0 nor 1")),
+            ("train", "dev", Some("split is \"dev\": not train, val or test")),
+            (",p,", ",,", Some("patient is \"\": it must not be empty")),
+            ("a.png", "", Some("image is \"\": it must not be empty")),
+            (",40,", ",,", Some("long_x1 is \"\": not a number")),
+            (",56", ",5 6", Some("short_y2 is \"5 6\": not a number")),
+            (",56", "", Some("it has 13 cells under 14 columns")),
         ] {
-            let (candidates, problems) = read(columns, &[format!("{cells},{marks}")], None);
-            assert_eq!(
-                (candidates.len(), problems.len()),
-                if word.is_none() { (1, 0) } else { (0, 1) },
-                "{cells}"
-            );
+            let row = good.replacen(cells, changed, 1);
+            let (candidates, problems) =
+                read("image,patient,split,largest_slice,row_spacing_mm", std::slice::from_ref(&row), None);
+            let counts = if word.is_none() { (1, 0) } else { (0, 1) };
+            assert_eq!((candidates.len(), problems.len()), counts, "{row}");
             let named = |word| problems[0].ends_with(&format!("endpoints.csv, line 2: {word}"));
             assert!(word.is_none_or(named), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_spacing_that_one_row_states_is_that_of_its_image() {
+        for (cells, want) in [
+            (["0.7,0.8", ","], Ok([0.7, 0.8])),
+            ([",", "0.7,0.8"], Ok([0.7, 0.8])),
+            ([",", "0.7,"], Err("row_spacing_mm is 0.7, and column_spacing_mm is not stated")),
+            ([",", ",0.8"], Err("column_spacing_mm is 0.8, and row_spacing_mm is not stated")),
+        ] {
+            let text =
+                [(cells[0], 40), (cells[1], 41)].map(|(cells, x)| format!("a.png,p,{cells},{},", axes(x)));
+            let (candidates, problems) = read("image,patient,row_spacing_mm,column_spacing_mm", &text, None);
+            assert_eq!((candidates.len(), candidates[0].spacing_mm), (1, want.ok()), "{cells:?}");
+            let reason = problems.first().and_then(|problem| problem.split_once("line 3: "));
+            assert_eq!(reason.map(|(_, reason)| reason), want.err(), "{problems:?}");
         }
     }
 

@@ -88,9 +88,10 @@ impl Cells<'_> {
     /// The number in the cell.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none, or it is not finite.
     pub(super) fn number(&self, column: &str) -> Result<f64, String> {
-        self.parsed(column, "a number")
+        let number: f64 = self.parsed(column, "a number")?;
+        if number.is_finite() { Ok(number) } else { Err(format!("{column} is {number}: not finite")) }
     }
 
     /// The whole number in the cell.

@@ -37,8 +37,8 @@ pub(super) struct Row {
     /// 0 or 1.
     pub(super) largest_slice: Option<u8>,
     pub(super) reader: Option<String>,
-    /// Distance of rows and of columns.
-    pub(super) spacing_mm: [f64; 2],
+    /// Distance of rows and of columns, if it says so.
+    pub(super) spacing_mm: Option<[f64; 2]>,
     /// Counted from 0, x is the column, and the centre of the first pixel is (0, 0).
     pub(super) keypoints: Keypoints,
 }
@@ -47,7 +47,8 @@ impl Row {
     /// The row in these cells.
     ///
     /// # Errors
-    /// If a cell does not hold what its column is for, or the endpoints are no measurement.
+    /// If a cell does not hold what its column is for or, where the row states a pixel spacing, the endpoints are no
+    /// measurement.
     pub(super) fn of(cells: &Cells<'_>) -> Result<Self, String> {
         let owned = |column| cells.stated(column).map(str::to_owned);
         let patient = cells.text("patient")?.to_owned();
@@ -64,7 +65,6 @@ impl Row {
             Some(cell) => return Err(format!("largest_slice is {cell:?}: neither 0 nor 1")),
         };
         let spacing_mm = spacing_mm(cells)?;
-        let spacing = PixelSpacing::new(spacing_mm[0], spacing_mm[1]).map_err(|error| error.to_string())?;
         let point = |x, y| Ok::<_, String>(Point::new(cells.number(x)?, cells.number(y)?));
         let keypoints = Keypoints::from_array([
             point("long_x1", "long_y1")?,
@@ -72,7 +72,10 @@ impl Row {
             point("short_x1", "short_y1")?,
             point("short_x2", "short_y2")?,
         ]);
-        check_keypoints(&keypoints, spacing)?;
+        if let Some([row, column]) = spacing_mm {
+            let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+            check_keypoints(&keypoints, spacing)?;
+        }
         Ok(Self {
             image: cells.text("image")?.to_owned(),
             patient,
@@ -95,11 +98,17 @@ impl Row {
     }
 }
 
-fn spacing_mm(cells: &Cells<'_>) -> Result<[f64; 2], String> {
+fn spacing_mm(cells: &Cells<'_>) -> Result<Option<[f64; 2]>, String> {
     let stated = |column| cells.stated(column).map(|_| cells.number(column)).transpose();
     match (stated("spacing_mm")?, stated("row_spacing_mm")?, stated("column_spacing_mm")?) {
-        (_, Some(row), Some(column)) => Ok([row, column]),
-        (Some(both), _, _) => Ok([both, both]),
-        _ => Err("it has no pixel spacing".into()),
+        (_, Some(row), Some(column)) => Ok(Some([row, column])),
+        (Some(both), _, _) => Ok(Some([both, both])),
+        (None, None, None) => Ok(None),
+        (None, Some(row), None) => {
+            Err(format!("row_spacing_mm is {row}, and column_spacing_mm is not stated"))
+        }
+        (None, None, Some(column)) => {
+            Err(format!("column_spacing_mm is {column}, and row_spacing_mm is not stated"))
+        }
     }
 }
