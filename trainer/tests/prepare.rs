@@ -23,11 +23,15 @@ fn slice(path: &Path, first: i16) {
     write_grey16(path, [200, 100], &hu).unwrap();
 }
 
-fn recist_train(folder: &Path, arguments: &str) -> Result<(), String> {
+fn recist_train(folder: &Path, arguments: &str) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
     let output = command.args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    if output.status.success() { Ok(()) } else { Err(text) }
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &text)
+    } else {
+        Err(text)
+    }
 }
 
 const PREPARE: &str = "prepare --table endpoints.csv --images . --bad-share 0 --out lesions.pack";
@@ -188,6 +192,30 @@ fn the_pixel_spacing_of_a_dicom_file_is_taken_where_the_table_states_none() {
 }
 
 #[test]
+fn what_a_split_holds_is_told_and_an_empty_one_has_a_warning() {
+    let rows =
+        [("a.png", "train", 1), ("a.png", "train", 2), ("b.png", "test", 1)].map(|(image, split, lesion)| {
+            let row = row(image, lesion, "0", 50 * i32::from(lesion)).replace("train", split);
+            row.replace(",p,", &format!(",of {split},"))
+        });
+    for (rows, train, empty) in [
+        (&rows[..], "train: 2 slices of 2 lesions of 1 patients", ["val"].as_slice()),
+        (&rows[2..], "train: 0 slices of 0 lesions of 0 patients", &["train", "val"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::write(path.join("endpoints.csv"), HEADER.to_owned() + &rows.concat()).unwrap();
+        ["a.png", "b.png"].iter().for_each(|name| slice(&path.join(name), 0));
+        let told = recist_train(path, PREPARE).unwrap();
+        assert!(told.contains(train), "{told}");
+        for split in ["train", "val", "test"] {
+            let warned = told.contains(&format!("warning: the split {split} is empty"));
+            assert_eq!(warned, empty.contains(&split), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_sheet_passes_over_lesions_that_show_nothing() {
     for (every, drawn) in [(1, true), (10, true), (usize::MAX, false)] {
         let folder = tempfile::tempdir().unwrap();
@@ -202,7 +230,7 @@ fn a_sheet_passes_over_lesions_that_show_nothing() {
         }
         writer.finish().unwrap();
         match recist_train(path, "sheet --data lesions.pack --out sheet.png") {
-            Ok(()) => assert!(drawn && path.join("sheet.png").exists()),
+            Ok(_) => assert!(drawn && path.join("sheet.png").exists()),
             Err(error) => assert!(!drawn && error.contains("none of 20 lesions"), "{every}: {error}"),
         }
     }

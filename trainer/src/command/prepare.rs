@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -66,8 +67,13 @@ impl Run for Prepare {
         for split in Split::ALL {
             let lesions =
                 || pack.iter().filter(|(lesion, _)| lesion.split == split).map(|(lesion, _)| lesion);
-            let patients: std::collections::HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
-            report += &format!("{split}: {} slices of {} patients\n", lesions().count(), patients.len());
+            let names: HashSet<&str> = lesions().map(|l| l.lesion.as_str()).collect();
+            let patients: HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
+            let (slices, names, patients) = (lesions().count(), names.len(), patients.len());
+            report += &format!("{split}: {slices} slices of {names} lesions of {patients} patients\n");
+            if slices == 0 {
+                super::tell(format_args!("warning: the split {split} is empty"));
+            }
         }
         let bytes = std::fs::metadata(&self.out)?.len();
         report += &format!("{}: {bytes} bytes, SHA-256 {}\n", self.out.display(), pack.digest());
@@ -118,7 +124,7 @@ impl Prepare {
     ) -> Result<(), Box<dyn Error>> {
         // What was cut before an interruption is known by name: of a candidate that failed nothing is kept.
         let mut writer = PackWriter::open(&self.out, description)?;
-        let packed: std::collections::HashSet<String> = writer.names().map(str::to_owned).collect();
+        let packed: HashSet<String> = writer.names().map(str::to_owned).collect();
         let progress = bar(candidates.len() as u64);
         let mut image: Option<(&Path, Result<CtFile, String>)> = None;
         for candidate in candidates {
