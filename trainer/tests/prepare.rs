@@ -216,6 +216,37 @@ fn what_a_split_holds_is_told_and_an_empty_one_has_a_warning() {
 }
 
 #[test]
+fn a_background_keeps_clear_of_marks_by_the_image_or_file_that_they_name() {
+    let Some(data) = real_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::create_dir(path.join("slices")).unwrap();
+    let name = "LIDC-IDRI-0001_z-120.00.dcm";
+    fs::copy(data.join("dicom").join(name), path.join("slices").join(name)).unwrap();
+    let packed = |table: &str| {
+        fs::write(path.join("slices/recist.csv"), table).unwrap();
+        let _ = fs::remove_file(path.join("lesions.pack"));
+        let prepare = "prepare --phantoms 6 --backgrounds slices --out lesions.pack";
+        recist_train(path, prepare).map(|_| fs::read(path.join("lesions.pack")).unwrap())
+    };
+    let ends = "long_x1,long_y1,long_x2,long_y2\n";
+    let marks = format!("{name},200,300,300,300\n");
+    let by_file = packed(&format!("file,{ends}{marks}")).unwrap();
+    assert!(packed(&format!("image,{ends}{marks}")).unwrap() == by_file);
+    assert!(packed(&format!("image,{ends}other.dcm,200,300,300,300\n")).unwrap() != by_file, "the control");
+    for (table, word) in [
+        (format!("slice,{ends}{marks}"), "slices/recist.csv has no column image"),
+        (
+            format!("image,{ends}{name},200,x,300,300\n"),
+            "slices/recist.csv: line 2: long_y1 is \"x\": not a number",
+        ),
+    ] {
+        let error = packed(&table).unwrap_err();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
 fn a_sheet_passes_over_lesions_that_show_nothing() {
     for (every, drawn) in [(1, true), (10, true), (usize::MAX, false)] {
         let folder = tempfile::tempdir().unwrap();
