@@ -141,6 +141,38 @@ fn a_missing_image_costs_all_its_rows_and_an_empty_pack_is_none() {
 }
 
 #[test]
+fn an_option_that_does_not_belong_to_the_source_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("endpoints.csv"), HEADER.to_owned() + &row("a.png", 1, "0", 100)).unwrap();
+    slice(&path.join("a.png"), 0);
+    let table = "--table endpoints.csv --images .";
+    for (arguments, want) in [
+        (format!("{table} --bad-share 0"), None),
+        (format!("{table} --seed 5"), Some("--seed belongs to --phantoms, not to --table")),
+        (format!("{table} --backgrounds ."), Some("--backgrounds belongs to --phantoms, not to --table")),
+        (
+            format!("{table} --phantoms 2"),
+            Some("give one of --deeplesion, --table with --images, --phantoms"),
+        ),
+        ("--table endpoints.csv".to_owned(), Some("give one of --deeplesion, --table with --images")),
+        ("--phantoms 2 --images .".to_owned(), Some("--images belongs to --table, not to --phantoms")),
+        (
+            "--deeplesion . --outlines .".to_owned(),
+            Some("--outlines belongs to --table, not to --deeplesion"),
+        ),
+        (
+            "--phantoms 2 --bad-share 0".to_owned(),
+            Some("--bad-share belongs to --deeplesion and --table, not to --phantoms"),
+        ),
+    ] {
+        let prepared = recist_train(path, &format!("prepare {arguments} --out lesions.pack"));
+        assert_eq!(prepared.is_ok(), want.is_none(), "{arguments}: {prepared:?}");
+        assert!(want.is_none_or(|want| prepared.unwrap_err().contains(want)), "{arguments}");
+    }
+}
+
+#[test]
 fn a_pack_replaces_a_pack_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -32,18 +32,21 @@ pub(crate) struct Prepare {
     #[argh(option)]
     phantoms: Option<u64>,
     /// seed of the phantoms (0)
-    #[argh(option, default = "0")]
-    seed: u64,
+    #[argh(option)]
+    seed: Option<u64>,
     /// folder of DICOM slices and their recist.csv: phantoms are put into their soft tissue
     #[argh(option)]
     backgrounds: Option<PathBuf>,
     /// stop if more than this share of the rows is bad (0.01)
-    #[argh(option, default = "0.01")]
-    bad_share: f64,
+    #[argh(option)]
+    bad_share: Option<f64>,
     /// the packed file to write
     #[argh(option)]
     out: PathBuf,
 }
+
+/// The share of rows that may be bad.
+const BAD_SHARE: f64 = 0.01;
 
 enum Source {
     Files { candidates: Vec<Candidate>, problems: Problems, description: String },
@@ -53,9 +56,7 @@ enum Source {
 impl Run for Prepare {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
-        if !(0.0..=1.0).contains(&self.bad_share) {
-            return Err(format!("bad-share is {}, not a share from 0 to 1", self.bad_share).into());
-        }
+        self.check()?;
         match self.source()? {
             Source::Phantoms { count, description } => self.pack_phantoms(count, &description)?,
             Source::Files { candidates, problems, description } => {
@@ -84,6 +85,41 @@ impl Run for Prepare {
 }
 
 impl Prepare {
+    /// That every option belongs to the one source that is given.
+    fn check(&self) -> Result<(), String> {
+        let source = match (&self.deeplesion, &self.table, self.phantoms) {
+            (Some(_), None, None) => "--deeplesion",
+            (None, Some(_), None) => "--table",
+            (None, None, Some(_)) => "--phantoms",
+            _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
+        };
+        for (option, given, sources) in [
+            ("--images", self.images.is_some(), ["--table"].as_slice()),
+            ("--outlines", self.outlines.is_some(), &["--table"]),
+            ("--seed", self.seed.is_some(), &["--phantoms"]),
+            ("--backgrounds", self.backgrounds.is_some(), &["--phantoms"]),
+            ("--bad-share", self.bad_share.is_some(), &["--deeplesion", "--table"]),
+        ] {
+            if given && !sources.contains(&source) {
+                return Err(format!("{option} belongs to {}, not to {source}", sources.join(" and ")));
+            }
+        }
+        match self.bad_share {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                Err(format!("bad-share is {share}, not a share from 0 to 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bad_share(&self) -> f64 {
+        self.bad_share.unwrap_or(BAD_SHARE)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
     fn source(&self) -> Result<Source, Box<dyn Error>> {
         let mut problems = Problems::default();
         let (candidates, description) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
@@ -107,12 +143,12 @@ impl Prepare {
                     Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
                     None => String::new(),
                 };
-                let description = format!("phantoms {count} {} {backgrounds}", self.seed);
+                let description = format!("phantoms {count} {} {backgrounds}", self.seed());
                 return Ok(Source::Phantoms { count, description });
             }
             _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
         };
-        problems.check(self.bad_share).inspect_err(|_| report(&problems))?;
+        problems.check(self.bad_share()).inspect_err(|_| report(&problems))?;
         Ok(Source::Files { candidates, problems, description })
     }
 
@@ -146,7 +182,7 @@ impl Prepare {
         }
         progress.finish();
         report(&problems);
-        problems.check(self.bad_share)?;
+        problems.check(self.bad_share())?;
         if writer.is_empty() {
             return Err(format!("{}: no lesion is left to pack", self.out.display()).into());
         }
@@ -159,7 +195,7 @@ impl Prepare {
         let mut writer = PackWriter::open(&self.out, description)?;
         let progress = bar(count);
         for index in writer.len() as u64..count {
-            let phantom = data::phantom(self.seed, index, backgrounds.as_ref());
+            let phantom = data::phantom(self.seed(), index, backgrounds.as_ref());
             writer.append(phantom.lesion, phantom.side, &phantom.samples, None)?;
             progress.set_position(index + 1);
         }
