@@ -140,7 +140,19 @@ fn outlines_lie_behind_their_patch() {
 fn an_interrupted_pack_is_finished_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, resumed) = (folder.path().join("whole.pack"), folder.path().join("resumed.pack"));
-    write(&whole);
+    // Numbers with every digit that a float can need.
+    let patches = || {
+        patches().map(|(lesion, samples)| {
+            let starts = (1..400).map(|i| 1.0 + f64::from(i).sqrt() / 77.0);
+            let readers = starts.map(|x| [[x, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]).collect();
+            (Lesion { readers, ..lesion }, samples)
+        })
+    };
+    let mut writer = PackWriter::open(&whole, "test").unwrap();
+    for (lesion, samples) in patches() {
+        writer.append(lesion, 8, &samples, None).unwrap();
+    }
+    writer.finish().unwrap();
     for (source, kept) in [("test", 1), ("another source", 0)] {
         let mut writer = PackWriter::open(&resumed, source).unwrap();
         for (lesion, samples) in patches().into_iter().take(1).skip(writer.len()) {

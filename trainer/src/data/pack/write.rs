@@ -17,6 +17,8 @@ pub struct PackWriter {
     pixels: BufWriter<File>,
     journal: BufWriter<File>,
     entries: Vec<Entry>,
+    /// The entries as the journal has them, word for word: a number that is read and written again can change.
+    lines: Vec<String>,
     offset: usize,
 }
 
@@ -30,7 +32,7 @@ impl PackWriter {
         check_replaceable(path)?;
         let (partial, journal_path) = partial_paths(path);
         let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
-        let offset = entries.last().and_then(Entry::end).unwrap_or(HEADER_BYTES);
+        let offset = entries.last().and_then(|(entry, _)| entry.end()).unwrap_or(HEADER_BYTES);
 
         let mut pixels = OpenOptions::new()
             .create(true)
@@ -51,10 +53,11 @@ impl PackWriter {
             pixels: BufWriter::new(pixels),
             journal,
             entries: Vec::new(),
+            lines: Vec::new(),
             offset,
         };
-        for entry in entries {
-            writer.list(entry)?;
+        for (entry, line) in entries {
+            writer.list(entry, line)?;
         }
         Ok(writer)
     }
@@ -109,7 +112,8 @@ impl PackWriter {
             self.pixels.write_all(bytes).map_err(at(&self.path))?;
         }
         self.offset = end;
-        self.list(entry)
+        let line = json(&self.path, &entry)?;
+        self.list(entry, line)
     }
 
     /// Adds the index and the checksum, and gives the pack its name.
@@ -118,7 +122,7 @@ impl PackWriter {
     /// If the file cannot be written or renamed.
     pub fn finish(mut self) -> Result<(), PackError> {
         let (partial, journal_path) = partial_paths(&self.path);
-        let index = json(&self.path, &self.entries)?;
+        let index = format!("[{}]", self.lines.join(","));
         self.pixels.write_all(index.as_bytes()).map_err(at(&partial))?;
         self.pixels.write_all(&(self.offset as u64).to_le_bytes()).map_err(at(&partial))?;
         self.pixels.flush().map_err(at(&partial))?;
@@ -139,10 +143,10 @@ impl PackWriter {
         fs::remove_file(&journal_path).map_err(at(&journal_path))
     }
 
-    fn list(&mut self, entry: Entry) -> Result<(), PackError> {
-        let line = json(&self.path, &entry)?;
+    fn list(&mut self, entry: Entry, line: String) -> Result<(), PackError> {
         writeln!(self.journal, "{line}").map_err(at(&self.path))?;
         self.entries.push(entry);
+        self.lines.push(line);
         Ok(())
     }
 }
@@ -171,8 +175,8 @@ fn partial_paths(path: &Path) -> (PathBuf, PathBuf) {
     (with(".partial"), with(".journal"))
 }
 
-/// The patches that an interrupted writer of the same source left whole.
-fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry>> {
+/// The patches that an interrupted writer of the same source left whole, with their lines.
+fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<(Entry, String)>> {
     let bytes = usize::try_from(fs::metadata(partial).ok()?.len()).ok()?;
     let mut start = [0; HEADER_BYTES];
     File::open(partial).ok()?.read_exact(&mut start).ok()?;
@@ -180,6 +184,9 @@ fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry
     if start != header() || lines.next()?.ok()? != source {
         return None;
     }
-    let entries = lines.map_while(|line| serde_json::from_str::<Entry>(&line.ok()?).ok());
-    Some(entries.take_while(|e| e.end().is_some_and(|end| end <= bytes)).collect())
+    let entries = lines.map_while(|line| {
+        let line = line.ok()?;
+        Some((serde_json::from_str::<Entry>(&line).ok()?, line))
+    });
+    Some(entries.take_while(|(entry, _)| entry.end().is_some_and(|end| end <= bytes)).collect())
 }
