@@ -173,7 +173,7 @@ fn an_option_that_does_not_belong_to_the_source_is_refused() {
 }
 
 #[test]
-fn a_pack_replaces_a_pack_and_nothing_else() {
+fn a_pack_replaces_the_same_pack_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let prepare = |out: &str| recist_train(path, &format!("prepare --phantoms 2 --out {out}"));
@@ -190,7 +190,43 @@ fn a_pack_replaces_a_pack_and_nothing_else() {
     }
     assert_eq!(fs::read_to_string(path.join("endpoints.csv")).unwrap(), HEADER);
     prepare("lesions.pack").unwrap();
-    prepare("lesions.pack").unwrap();
+    let bytes = fs::read(path.join("lesions.pack")).unwrap();
+    for (arguments, want) in [
+        ("--phantoms 2", None),
+        ("--phantoms 2 --seed 1", Some("lesions.pack is a finished pack of other lesions: delete it")),
+        ("--phantoms 3", Some("or choose another name")),
+    ] {
+        let error = recist_train(path, &format!("prepare {arguments} --out lesions.pack")).err();
+        assert_eq!(error.is_some(), want.is_some(), "{arguments}: {error:?}");
+        assert!(error.is_none_or(|error| want.is_some_and(|want| error.contains(want))), "{arguments}");
+        assert!(fs::read(path.join("lesions.pack")).unwrap() == bytes, "{arguments}");
+        assert!(!path.join("lesions.pack.partial").exists(), "{arguments}");
+    }
+}
+
+#[test]
+fn a_corrected_tables_pack_waits_until_the_old_one_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let pack = path.join("lesions.pack");
+    slice(&path.join("a.png"), 0);
+    let prepare = |x: i32| {
+        fs::write(path.join("endpoints.csv"), HEADER.to_owned() + &row("a.png", 1, "0", x)).unwrap();
+        recist_train(path, PREPARE)
+    };
+    prepare(100).unwrap();
+    prepare(100).unwrap();
+    let old = fs::read(&pack).unwrap();
+    let error = prepare(103).unwrap_err();
+    assert!(error.contains("lesions.pack is a finished pack of something else: delete it"), "{error}");
+    assert!(fs::read(&pack).unwrap() == old);
+    assert_eq!(Pack::open(&path.join("lesions.pack.partial")).unwrap().len(), 1, "{error}");
+    fs::remove_file(&pack).unwrap();
+    // What has been cut is not cut again: the image is not needed.
+    fs::remove_file(path.join("a.png")).unwrap();
+    prepare(103).unwrap();
+    assert_eq!(packed(path)[0].1, 93.0);
+    assert_eq!(fs::read_dir(path).unwrap().count(), 2, "nothing is left beside the pack");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
-/// run goes on where it stopped when it is started again with the same arguments and the same table.
+/// run goes on where it stopped when it is started again with the same arguments and the same table. A finished pack
+/// is replaced by the same pack only.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "prepare")]
 pub(crate) struct Prepare {
@@ -152,12 +153,26 @@ impl Prepare {
         Ok(Source::Files { candidates, problems, description })
     }
 
+    /// That no finished pack of other lesions has the new one's name. One of the same lesions may be the same, which
+    /// only the bytes tell.
+    fn check_finished(&self, same_lesions: impl Fn(&Pack) -> bool) -> Result<(), String> {
+        match Pack::open(&self.out) {
+            Ok(pack) if !same_lesions(&pack) => Err(format!(
+                "{} is a finished pack of other lesions: delete it or choose another name",
+                self.out.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn pack_files(
         &self,
         candidates: &[Candidate],
         mut problems: Problems,
         description: &str,
     ) -> Result<(), Box<dyn Error>> {
+        let names: HashSet<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
+        self.check_finished(|pack| pack.iter().all(|(lesion, _)| names.contains(lesion.name.as_str())))?;
         // What was cut before an interruption is known by name: of a candidate that failed nothing is kept.
         let mut writer = PackWriter::open(&self.out, description)?;
         let packed: HashSet<String> = writer.names().map(str::to_owned).collect();
@@ -192,6 +207,8 @@ impl Prepare {
 
     fn pack_phantoms(&self, count: u64, description: &str) -> Result<(), Box<dyn Error>> {
         let backgrounds = self.backgrounds.as_deref().map(Backgrounds::read).transpose()?;
+        let first = data::phantom(self.seed(), 0, backgrounds.as_ref()).lesion.name;
+        self.check_finished(|pack| pack.len() as u64 == count && pack.get(0).0.name == first)?;
         let mut writer = PackWriter::open(&self.out, description)?;
         let progress = bar(count);
         for index in writer.len() as u64..count {

@@ -1,10 +1,10 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, HEADER_BYTES, MAGIC, PackError, at, header, picture};
+use super::{Depth, Entry, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, at, header, picture};
 use crate::data::Lesion;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
@@ -44,7 +44,7 @@ impl PackWriter {
             pixels.write_all(&header()).map_err(at(&partial))?;
         }
         pixels.set_len(offset as u64).map_err(at(&partial))?;
-        std::io::Seek::seek(&mut pixels, std::io::SeekFrom::End(0)).map_err(at(&partial))?;
+        pixels.seek(SeekFrom::End(0)).map_err(at(&partial))?;
 
         let mut journal = BufWriter::new(File::create(&journal_path).map_err(at(&journal_path))?);
         writeln!(journal, "{source}").map_err(at(&journal_path))?;
@@ -116,10 +116,11 @@ impl PackWriter {
         self.list(entry, line)
     }
 
-    /// Adds the index and the checksum, and gives the pack its name.
+    /// Adds the index and the checksum, and gives the pack its name, unless a pack of other bytes has it: then the
+    /// partial file is a pack, and a writer that is opened again still goes on with it.
     ///
     /// # Errors
-    /// If the file cannot be written or renamed.
+    /// If the file cannot be written or renamed, or another pack has its name.
     pub fn finish(mut self) -> Result<(), PackError> {
         let (partial, journal_path) = partial_paths(&self.path);
         let index = format!("[{}]", self.lines.join(","));
@@ -136,9 +137,13 @@ impl PackWriter {
                 read => hash.update(&block[..read]),
             }
         }
-        self.pixels.write_all(&hash.finalize()).map_err(at(&partial))?;
+        let hash = hash.finalize();
+        self.pixels.write_all(&hash).map_err(at(&partial))?;
         self.pixels.flush().map_err(at(&partial))?;
         self.pixels.get_ref().sync_all().map_err(at(&partial))?;
+        if self.path.exists() && last_bytes(&self.path).map_err(at(&self.path))? != hash[..] {
+            return Err(PackError::Replaces(self.path, partial));
+        }
         fs::rename(&partial, &self.path).map_err(at(&self.path))?;
         fs::remove_file(&journal_path).map_err(at(&journal_path))
     }
@@ -160,6 +165,16 @@ fn check_replaceable(path: &Path) -> Result<(), PackError> {
         Err(error) => return Err(at(path)(error)),
     };
     if start == MAGIC { Ok(()) } else { Err(PackError::NotAPack(path.to_owned())) }
+}
+
+/// What stands where a pack has its checksum.
+fn last_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(HASH_BYTES as u64)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, PackError> {
