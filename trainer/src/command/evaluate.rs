@@ -44,7 +44,7 @@ impl Run for Evaluate {
         let split =
             Split::of_name(&self.split).ok_or_else(|| format!("no split is called {:?}", self.split))?;
         [&self.csv, &self.picture].into_iter().flatten().try_for_each(|path| check_output(path))?;
-        let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
+        let packs = Pack::open_all(&self.data)?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
             floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?
