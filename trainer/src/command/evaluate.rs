@@ -52,7 +52,7 @@ impl Run for Evaluate {
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
         let inputs = [vec![self.model.clone()], self.data.clone(), TrainedModel::files(&self.model)].concat();
         check_outputs(&outputs, &inputs)?;
-        let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
+        let packs = Pack::open_all(&self.data)?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
             floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?

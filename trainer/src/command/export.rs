@@ -85,11 +85,8 @@ impl Run for Export {
         if Path::new(name).file_name() != Some(name.as_ref()) {
             return Err(format!("name is {name:?}, not the name of a file").into());
         }
-        let packs: Vec<Pack> = if self.data.is_empty() {
-            train::Run::packs(&self.run)?
-        } else {
-            self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?
-        };
+        let packs: Vec<Pack> =
+            if self.data.is_empty() { train::Run::packs(&self.run)? } else { Pack::open_all(&self.data)? };
         let patches = CalibrationPatches::draw(&packs, Split::Train, self.calibration)?;
         let parity_patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
         let quantised = quantise(&model, &patches, self.rule)?;

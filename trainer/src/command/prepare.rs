@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -10,7 +11,8 @@ use sha2::{Digest, Sha256};
 use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
-/// run goes on where it stopped when it is started again with the same arguments and the same table.
+/// run goes on where it stopped when it is started again with the same arguments and the same table. A finished pack
+/// is replaced by the same pack only.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "prepare")]
 pub(crate) struct Prepare {
@@ -31,18 +33,21 @@ pub(crate) struct Prepare {
     #[argh(option)]
     phantoms: Option<u64>,
     /// seed of the phantoms (0)
-    #[argh(option, default = "0")]
-    seed: u64,
+    #[argh(option)]
+    seed: Option<u64>,
     /// folder of DICOM slices and their recist.csv: phantoms are put into their soft tissue
     #[argh(option)]
     backgrounds: Option<PathBuf>,
     /// stop if more than this share of the rows is bad (0.01)
-    #[argh(option, default = "0.01")]
-    bad_share: f64,
+    #[argh(option)]
+    bad_share: Option<f64>,
     /// the packed file to write
     #[argh(option)]
     out: PathBuf,
 }
+
+/// The share of rows that may be bad.
+const BAD_SHARE: f64 = 0.01;
 
 enum Source {
     Files { candidates: Vec<Candidate>, problems: Problems, description: String },
@@ -52,9 +57,7 @@ enum Source {
 impl Run for Prepare {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
-        if !(0.0..=1.0).contains(&self.bad_share) {
-            return Err(format!("bad-share is {}, not a share from 0 to 1", self.bad_share).into());
-        }
+        self.check()?;
         match self.source()? {
             Source::Phantoms { count, description } => self.pack_phantoms(count, &description)?,
             Source::Files { candidates, problems, description } => {
@@ -66,8 +69,13 @@ impl Run for Prepare {
         for split in Split::ALL {
             let lesions =
                 || pack.iter().filter(|(lesion, _)| lesion.split == split).map(|(lesion, _)| lesion);
-            let patients: std::collections::HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
-            report += &format!("{split}: {} slices of {} patients\n", lesions().count(), patients.len());
+            let names: HashSet<&str> = lesions().map(|l| l.lesion.as_str()).collect();
+            let patients: HashSet<&str> = lesions().map(|l| l.patient.as_str()).collect();
+            let (slices, names, patients) = (lesions().count(), names.len(), patients.len());
+            report += &format!("{split}: {slices} slices of {names} lesions of {patients} patients\n");
+            if slices == 0 {
+                super::tell(format_args!("warning: the split {split} is empty"));
+            }
         }
         let bytes = std::fs::metadata(&self.out)?.len();
         report += &format!("{}: {bytes} bytes, SHA-256 {}\n", self.out.display(), pack.digest());
@@ -78,6 +86,41 @@ impl Run for Prepare {
 }
 
 impl Prepare {
+    /// That every option belongs to the one source that is given.
+    fn check(&self) -> Result<(), String> {
+        let source = match (&self.deeplesion, &self.table, self.phantoms) {
+            (Some(_), None, None) => "--deeplesion",
+            (None, Some(_), None) => "--table",
+            (None, None, Some(_)) => "--phantoms",
+            _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
+        };
+        for (option, given, sources) in [
+            ("--images", self.images.is_some(), ["--table"].as_slice()),
+            ("--outlines", self.outlines.is_some(), &["--table"]),
+            ("--seed", self.seed.is_some(), &["--phantoms"]),
+            ("--backgrounds", self.backgrounds.is_some(), &["--phantoms"]),
+            ("--bad-share", self.bad_share.is_some(), &["--deeplesion", "--table"]),
+        ] {
+            if given && !sources.contains(&source) {
+                return Err(format!("{option} belongs to {}, not to {source}", sources.join(" and ")));
+            }
+        }
+        match self.bad_share {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                Err(format!("bad-share is {share}, not a share from 0 to 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bad_share(&self) -> f64 {
+        self.bad_share.unwrap_or(BAD_SHARE)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
     fn source(&self) -> Result<Source, Box<dyn Error>> {
         let mut problems = Problems::default();
         let (candidates, description) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
@@ -101,13 +144,25 @@ impl Prepare {
                     Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
                     None => String::new(),
                 };
-                let description = format!("phantoms {count} {} {backgrounds}", self.seed);
+                let description = format!("phantoms {count} {} {backgrounds}", self.seed());
                 return Ok(Source::Phantoms { count, description });
             }
             _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
         };
-        problems.check(self.bad_share).inspect_err(|_| report(&problems))?;
+        problems.check(self.bad_share()).inspect_err(|_| report(&problems))?;
         Ok(Source::Files { candidates, problems, description })
+    }
+
+    /// That no finished pack of other lesions has the new one's name. One of the same lesions may be the same, which
+    /// only the bytes tell.
+    fn check_finished(&self, same_lesions: impl Fn(&Pack) -> bool) -> Result<(), String> {
+        match Pack::open(&self.out) {
+            Ok(pack) if !same_lesions(&pack) => Err(format!(
+                "{} is a finished pack of other lesions: delete it or choose another name",
+                self.out.display()
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn pack_files(
@@ -116,9 +171,11 @@ impl Prepare {
         mut problems: Problems,
         description: &str,
     ) -> Result<(), Box<dyn Error>> {
+        let names: HashSet<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
+        self.check_finished(|pack| pack.iter().all(|(lesion, _)| names.contains(lesion.name.as_str())))?;
         // What was cut before an interruption is known by name: of a candidate that failed nothing is kept.
         let mut writer = PackWriter::open(&self.out, description)?;
-        let packed: std::collections::HashSet<String> = writer.names().map(str::to_owned).collect();
+        let packed: HashSet<String> = writer.names().map(str::to_owned).collect();
         let progress = bar(candidates.len() as u64);
         let mut image: Option<(&Path, Result<CtFile, String>)> = None;
         for candidate in candidates {
@@ -140,7 +197,7 @@ impl Prepare {
         }
         progress.finish();
         report(&problems);
-        problems.check(self.bad_share)?;
+        problems.check(self.bad_share())?;
         if writer.is_empty() {
             return Err(format!("{}: no lesion is left to pack", self.out.display()).into());
         }
@@ -150,10 +207,12 @@ impl Prepare {
 
     fn pack_phantoms(&self, count: u64, description: &str) -> Result<(), Box<dyn Error>> {
         let backgrounds = self.backgrounds.as_deref().map(Backgrounds::read).transpose()?;
+        let first = data::phantom(self.seed(), 0, backgrounds.as_ref()).lesion.name;
+        self.check_finished(|pack| pack.len() as u64 == count && pack.get(0).0.name == first)?;
         let mut writer = PackWriter::open(&self.out, description)?;
         let progress = bar(count);
         for index in writer.len() as u64..count {
-            let phantom = data::phantom(self.seed, index, backgrounds.as_ref());
+            let phantom = data::phantom(self.seed(), index, backgrounds.as_ref());
             writer.append(phantom.lesion, phantom.side, &phantom.samples, None)?;
             progress.set_position(index + 1);
         }

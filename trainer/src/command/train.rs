@@ -44,7 +44,7 @@ pub(crate) struct Train {
 impl Run for Train {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let configuration = Configuration::open(&self.config)?;
-        let packs: Vec<Pack> = self.data.iter().map(|path| Pack::open(path)).collect::<Result<_, _>>()?;
+        let packs = Pack::open_all(&self.data)?;
         run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }

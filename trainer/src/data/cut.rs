@@ -33,8 +33,8 @@ pub struct Candidate {
     pub split: Split,
     /// See [`Lesion::organ`].
     pub organ: Option<String>,
-    /// See [`Lesion::spacing_mm`].
-    pub spacing_mm: [f64; 2],
+    /// See [`Lesion::spacing_mm`]; none if only the image states it.
+    pub spacing_mm: Option<[f64; 2]>,
     /// See [`Lesion::largest`].
     pub largest: bool,
     /// Each reader's endpoints.
@@ -70,15 +70,14 @@ pub struct CutPatch {
 /// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
 /// # Errors
-/// If the image has another pixel spacing than the table, an endpoint lies outside the image or, where readers mark
-/// places far apart, outside the patch, the endpoints are no measurement, or the outlines cannot be read or show nothing
-/// where a reader measured.
+/// If the image has another pixel spacing than the table, or neither states one, an endpoint lies outside the image
+/// or, where readers mark places far apart, outside the patch, the endpoints are no measurement, or the outlines
+/// cannot be read or show nothing where a reader measured.
 pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
-    if let Some(spacing) = slice.spacing() {
-        check_spacing([spacing.row_mm(), spacing.column_mm()], candidate.spacing_mm)?;
-    }
+    let found = slice.spacing().map(|spacing| [spacing.row_mm(), spacing.column_mm()]);
+    let spacing_mm = spacing_mm(found, candidate.spacing_mm)?;
     let points: Vec<Point> = candidate.readers.iter().flat_map(|k| k.to_array()).collect();
     for &point in &points {
         if !slice.contains(point) {
@@ -113,7 +112,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
         split: candidate.split,
         origin: Origin::Real,
         organ: candidate.organ.clone(),
-        spacing_mm: candidate.spacing_mm,
+        spacing_mm,
         largest: candidate.largest,
         readers: candidate
             .readers
@@ -128,12 +127,17 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
 }
 
-/// Whether a table states the pixel spacing of an image, row and column in mm.
-fn check_spacing(found: [f64; 2], stated: [f64; 2]) -> Result<(), String> {
-    if (0..2).all(|i| (found[i] - stated[i]).abs() <= SPACING_ROUNDING * found[i]) {
-        return Ok(());
+/// The pixel spacing, row and column in mm, as the table states it, else as the image does.
+fn spacing_mm(found: Option<[f64; 2]>, stated: Option<[f64; 2]>) -> Result<[f64; 2], String> {
+    let (Some(image), Some(table)) = (found, stated) else {
+        return stated
+            .or(found)
+            .ok_or_else(|| "neither it nor the table states its pixel spacing".to_owned());
+    };
+    if (0..2).all(|i| (image[i] - table[i]).abs() <= SPACING_ROUNDING * image[i]) {
+        return Ok(table);
     }
-    let [[row, column], [stated_row, stated_column]] = [found, stated];
+    let [[row, column], [stated_row, stated_column]] = [image, table];
     Err(format!("its pixel spacing is {row}, {column} mm; the table says {stated_row}, {stated_column} mm"))
 }
 
@@ -204,7 +208,7 @@ mod tests {
             lesion: "patient/1".into(),
             split: Split::Train,
             organ: None,
-            spacing_mm: [0.7, 0.7],
+            spacing_mm: Some([0.7, 0.7]),
             largest: true,
             readers: points.map(Keypoints::from_array).collect(),
             outlines: None,
@@ -242,10 +246,19 @@ mod tests {
             ([0.703125, 0.703125], [0.7, 0.8], false),
             ([0.5, 0.9], [0.9, 0.5], false),
         ] {
-            assert_eq!(check_spacing(found, stated).is_ok(), same, "{found:?} {stated:?}");
+            let taken = spacing_mm(Some(found), Some(stated)).ok();
+            assert_eq!(taken, same.then_some(stated), "{found:?} {stated:?}");
         }
-        let error = check_spacing([0.5, 0.9], [0.9, 0.5]).unwrap_err();
+        let error = spacing_mm(Some([0.5, 0.9]), Some([0.9, 0.5])).unwrap_err();
         assert_eq!(error, "its pixel spacing is 0.5, 0.9 mm; the table says 0.9, 0.5 mm");
+    }
+
+    #[test]
+    fn a_pixel_spacing_is_stated_by_the_table_or_by_the_image() {
+        let spacing = Some([0.5, 0.9]);
+        assert_eq!(spacing_mm(None, spacing), Ok([0.5, 0.9]));
+        assert_eq!(spacing_mm(spacing, None), Ok([0.5, 0.9]));
+        assert!(spacing_mm(None, None).unwrap_err().contains("neither it nor the table"));
     }
 
     #[test]

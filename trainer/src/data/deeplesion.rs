@@ -2,30 +2,22 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use recist::geometry::{Keypoints, PixelSpacing, Point};
-use serde::Deserialize;
 
 use super::lesion::check_keypoints;
+use super::table::{Cells, Table};
 use super::{Candidate, Problems, Split};
 
 /// The columns of `DL_info.csv` that matter here. `Bounding_boxes` is the rectangle round the endpoints,
 /// 5 pixels wider: it gives the answer away and is never read.
-#[derive(Debug, Deserialize)]
-struct Row {
-    #[serde(rename = "File_name")]
-    file_name: String,
-    #[serde(rename = "Patient_index")]
-    patient: u32,
-    #[serde(rename = "Measurement_coordinates")]
-    endpoints: String,
-    #[serde(rename = "Coarse_lesion_type")]
-    organ: i32,
-    #[serde(rename = "Possibly_noisy")]
-    noisy: u8,
-    #[serde(rename = "Spacing_mm_px_")]
-    spacing: String,
-    #[serde(rename = "Train_Val_Test")]
-    split: u8,
-}
+const COLUMNS: [&str; 7] = [
+    "File_name",
+    "Patient_index",
+    "Measurement_coordinates",
+    "Coarse_lesion_type",
+    "Possibly_noisy",
+    "Spacing_mm_px_",
+    "Train_Val_Test",
+];
 
 /// Reads DeepLesion in its official layout: `DL_info.csv` and `Images_png` in `folder`.
 ///
@@ -36,14 +28,10 @@ struct Row {
 /// If the table cannot be read or lacks a column.
 pub fn deeplesion(folder: &Path, problems: &mut Problems) -> Result<Vec<Candidate>, Box<dyn Error>> {
     let table = folder.join("DL_info.csv");
-    let reader = csv::Reader::from_path(&table).map_err(|error| format!("{}: {error}", table.display()))?;
+    let mut rows = Table::open(&table, &[], &COLUMNS, &[])?;
     let mut candidates: Vec<Candidate> = Vec::new();
-    for (number, row) in reader.into_deserialize::<Row>().enumerate() {
-        let line = number + 2;
-        let candidate = row
-            .map_err(|error| error.to_string())
-            .and_then(|row| if row.noisy == 0 { row.candidate(folder, line).map(Some) } else { Ok(None) });
-        match candidate {
+    for (line, cells) in rows.rows() {
+        match cells.and_then(|cells| candidate(&cells, folder, line)) {
             Ok(None) => {}
             Ok(Some(candidate)) => {
                 problems.rows += 1;
@@ -58,37 +46,40 @@ pub fn deeplesion(folder: &Path, problems: &mut Problems) -> Result<Vec<Candidat
     Ok(candidates)
 }
 
-impl Row {
-    fn candidate(&self, folder: &Path, line: usize) -> Result<Candidate, String> {
-        let [x11, y11, x12, y12, x21, y21, x22, y22] = numbers::<8>(&self.endpoints)?;
-        // DeepLesion counts pixels from 1.
-        let point = |x: f64, y: f64| Point::new(x - 1.0, y - 1.0);
-        let keypoints =
-            Keypoints::from_array([point(x11, y11), point(x12, y12), point(x21, y21), point(x22, y22)]);
-        let [column, row, _slice_interval] = numbers::<3>(&self.spacing)?;
-        let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
-        check_keypoints(&keypoints, spacing)?;
-        let split = match self.split {
-            1 => Split::Train,
-            2 => Split::Val,
-            3 => Split::Test,
-            other => return Err(format!("Train_Val_Test is {other}")),
-        };
-        let patient = format!("deeplesion-{:06}", self.patient);
-        let name = format!("{}#{line}", self.file_name);
-        Ok(Candidate {
-            path: folder.join("Images_png").join(image_path(&self.file_name)?),
-            lesion: format!("{patient}/{name}"),
-            name,
-            patient,
-            split,
-            organ: organ(self.organ)?.map(str::to_owned),
-            spacing_mm: [row, column],
-            largest: true,
-            readers: vec![keypoints],
-            outlines: None,
-        })
+/// The row's lesion, if it is not marked as possibly noisy.
+fn candidate(cells: &Cells<'_>, folder: &Path, line: u64) -> Result<Option<Candidate>, String> {
+    if cells.whole::<u8>("Possibly_noisy")? != 0 {
+        return Ok(None);
     }
+    let [x11, y11, x12, y12, x21, y21, x22, y22] = numbers::<8>(cells.text("Measurement_coordinates")?)?;
+    // DeepLesion counts pixels from 1.
+    let point = |x: f64, y: f64| Point::new(x - 1.0, y - 1.0);
+    let keypoints =
+        Keypoints::from_array([point(x11, y11), point(x12, y12), point(x21, y21), point(x22, y22)]);
+    let [column, row, _slice_interval] = numbers::<3>(cells.text("Spacing_mm_px_")?)?;
+    let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+    check_keypoints(&keypoints, spacing)?;
+    let split = match cells.whole("Train_Val_Test")? {
+        1_u8 => Split::Train,
+        2 => Split::Val,
+        3 => Split::Test,
+        other => return Err(format!("Train_Val_Test is {other}")),
+    };
+    let patient = format!("deeplesion-{:06}", cells.whole::<u32>("Patient_index")?);
+    let file_name = cells.text("File_name")?;
+    let name = format!("{file_name}#{line}");
+    Ok(Some(Candidate {
+        path: folder.join("Images_png").join(image_path(file_name)?),
+        lesion: format!("{patient}/{name}"),
+        name,
+        patient,
+        split,
+        organ: organ(cells.whole("Coarse_lesion_type")?)?.map(str::to_owned),
+        spacing_mm: Some([row, column]),
+        largest: true,
+        readers: vec![keypoints],
+        outlines: None,
+    }))
 }
 
 /// `000001_02_01_017.png` lies at `000001_02_01/017.png`.
@@ -157,7 +148,7 @@ mod tests {
         assert!(candidate.path.ends_with("Images_png/000001_02_01/017.png"));
         assert_eq!(candidate.readers[0].long_start, Point::new(10.0, 20.0));
         assert_eq!(candidate.readers[0].short_end, Point::new(20.0, 26.0));
-        assert_eq!(candidate.spacing_mm, [0.75, 0.5], "x is the distance of columns");
+        assert_eq!(candidate.spacing_mm, Some([0.75, 0.5]), "x is the distance of columns");
         assert_eq!(candidate.split, Split::Test);
         assert_eq!(candidate.organ.as_deref(), Some("lung"));
     }
@@ -173,11 +164,12 @@ mod tests {
             ["a_5.png", AXES, "0", "0.5, 0.5, 5", "4"],
             ["a6.png", AXES, "0", "0.5, 0.5, 5", "1"],
             ["a_7.png", "1, 1, 1, 1, 1, 1, 1, 1", "0", "0.5, 0.5, 5", "1"],
+            ["a_8.png", AXES, "0", "0.5, 0.5, 5", "one"],
             good,
         ]);
         assert_eq!(candidates.len(), 2, "two lesions share a slice");
         assert_ne!(candidates[0].name, candidates[1].name);
-        assert_eq!(problems.rows, 7);
+        assert_eq!(problems.rows, 8);
         let reasons: Vec<String> = problems.list.iter().map(ToString::to_string).collect();
         for (reason, word) in reasons.iter().zip([
             "line 4: 3 numbers in place of 8",
@@ -185,6 +177,7 @@ mod tests {
             "line 6: Train_Val_Test is 4",
             "line 7: \"a6.png\" does not name a folder",
             "line 8: an axis has no length",
+            "line 9: Train_Val_Test is \"one\": not a whole number",
         ]) {
             assert!(reason.contains(word), "{reason}");
         }

@@ -12,6 +12,7 @@ mod problems;
 mod random;
 mod sheet;
 mod shown;
+mod table;
 mod targets;
 
 pub use augmentation::{Augmentation, Sample, augment};

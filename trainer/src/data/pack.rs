@@ -80,6 +80,10 @@ pub enum PackError {
     Index(PathBuf, String),
     /// The lesion of this name is none that a pack may hold.
     Lesion(String, String),
+    /// A finished pack of other bytes has the name that the new one, which waits under the second, should have.
+    Replaces(PathBuf, PathBuf),
+    /// Two packs hold a lesion of this name and origin.
+    Twice(PathBuf, PathBuf, String),
     /// The patch of the lesion of this name is no picture.
     Patch(String, String),
 }
@@ -118,6 +122,18 @@ impl fmt::Display for PackError {
             Self::Damaged(path) => write!(f, "{} is damaged: its checksum does not hold", path.display()),
             Self::Index(path, reason) => write!(f, "{}: its index is wrong: {reason}", path.display()),
             Self::Lesion(name, reason) => write!(f, "{name} cannot be packed: {reason}"),
+            Self::Replaces(path, partial) => {
+                let (path, partial) = (path.display(), partial.display());
+                write!(
+                    f,
+                    "{path} is a finished pack of something else: delete it or choose another name; the new pack is \
+                     {partial}"
+                )
+            }
+            Self::Twice(one, other, name) => {
+                let (one, other) = (one.display(), other.display());
+                write!(f, "{one} and {other} both hold the lesion {name}, which would count twice")
+            }
             Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
         }
     }

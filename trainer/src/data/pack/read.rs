@@ -3,6 +3,7 @@
     reason = "a memory map is a slice of a file, which the system cannot keep from changing"
 )]
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use recist::image::{CtSlice, Samples, SliceError};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
-use crate::data::Lesion;
+use crate::data::{Lesion, Origin};
 
 /// A pack, mapped into memory and checked.
 #[derive(Debug)]
@@ -77,6 +78,26 @@ impl Pack {
             })?;
         }
         Ok(Self { path: path.to_owned(), map, entries, digest })
+    }
+
+    /// Opens packs whose lesions are to count together, each once.
+    ///
+    /// # Errors
+    /// If one of them cannot be opened, or two hold a lesion of the same name and origin, as a pack does that is given
+    /// twice.
+    pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Vec<Self>, PackError> {
+        let packs: Vec<Self> =
+            paths.iter().map(|path| Self::open(path.as_ref())).collect::<Result<_, _>>()?;
+        let mut holders: HashMap<(&str, Origin), &Self> = HashMap::new();
+        for pack in &packs {
+            for (lesion, _) in pack.iter() {
+                if let Some(other) = holders.get(&(lesion.name.as_str(), lesion.origin)) {
+                    return Err(PackError::Twice(other.path.clone(), pack.path.clone(), lesion.name.clone()));
+                }
+            }
+            holders.extend(pack.iter().map(|(lesion, _)| ((lesion.name.as_str(), lesion.origin), pack)));
+        }
+        Ok(packs)
     }
 
     /// How many lesions are in it.

@@ -49,6 +49,36 @@ fn what_was_packed_is_read_again() {
 }
 
 #[test]
+fn no_two_packs_that_count_together_hold_the_same_lesion() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let pack = |name: &str, lesion: Lesion| {
+        let mut writer = PackWriter::open(&path(name), "test").unwrap();
+        writer.append(lesion, 8, &patches()[0].1, None).unwrap();
+        writer.finish().unwrap();
+    };
+    pack("a.pack", lesion("1"));
+    pack("b.pack", lesion("2"));
+    pack("generated.pack", Lesion { origin: Origin::Phantom, ..lesion("1") });
+    std::fs::copy(path("a.pack"), path("copy.pack")).unwrap();
+    for (names, word) in [
+        (["b.pack", "generated.pack", "a.pack"].as_slice(), None),
+        (&["a.pack", "b.pack", "a.pack"], Some("a.pack both hold the lesion 1")),
+        (
+            &["b.pack", "a.pack", "copy.pack"],
+            Some("copy.pack both hold the lesion 1, which would count twice"),
+        ),
+    ] {
+        let paths: Vec<PathBuf> = names.iter().map(|name| path(name)).collect();
+        let error = Pack::open_all(&paths).map(|_| ()).map_err(|error| error.to_string()).err();
+        assert_eq!(error.is_some(), word.is_some(), "{names:?}: {error:?}");
+        let named =
+            |error: String| error.contains("a.pack and ") && word.is_some_and(|word| error.contains(word));
+        assert!(error.is_none_or(named), "{names:?}");
+    }
+}
+
+#[test]
 fn what_no_pack_may_hold_is_not_packed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
@@ -110,7 +140,19 @@ fn outlines_lie_behind_their_patch() {
 fn an_interrupted_pack_is_finished_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, resumed) = (folder.path().join("whole.pack"), folder.path().join("resumed.pack"));
-    write(&whole);
+    // Numbers with every digit that a float can need.
+    let patches = || {
+        patches().map(|(lesion, samples)| {
+            let starts = (1..400).map(|i| 1.0 + f64::from(i).sqrt() / 77.0);
+            let readers = starts.map(|x| [[x, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]).collect();
+            (Lesion { readers, ..lesion }, samples)
+        })
+    };
+    let mut writer = PackWriter::open(&whole, "test").unwrap();
+    for (lesion, samples) in patches() {
+        writer.append(lesion, 8, &samples, None).unwrap();
+    }
+    writer.finish().unwrap();
     for (source, kept) in [("test", 1), ("another source", 0)] {
         let mut writer = PackWriter::open(&resumed, source).unwrap();
         for (lesion, samples) in patches().into_iter().take(1).skip(writer.len()) {

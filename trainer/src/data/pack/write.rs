@@ -1,10 +1,10 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, HEADER_BYTES, MAGIC, PackError, at, header, picture};
+use super::{Depth, Entry, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, at, header, picture};
 use crate::data::Lesion;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
@@ -17,6 +17,8 @@ pub struct PackWriter {
     pixels: BufWriter<File>,
     journal: BufWriter<File>,
     entries: Vec<Entry>,
+    /// The entries as the journal has them, word for word: a number that is read and written again can change.
+    lines: Vec<String>,
     offset: usize,
 }
 
@@ -30,7 +32,7 @@ impl PackWriter {
         check_replaceable(path)?;
         let (partial, journal_path) = partial_paths(path);
         let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
-        let offset = entries.last().and_then(Entry::end).unwrap_or(HEADER_BYTES);
+        let offset = entries.last().and_then(|(entry, _)| entry.end()).unwrap_or(HEADER_BYTES);
 
         let mut pixels = OpenOptions::new()
             .create(true)
@@ -42,7 +44,7 @@ impl PackWriter {
             pixels.write_all(&header()).map_err(at(&partial))?;
         }
         pixels.set_len(offset as u64).map_err(at(&partial))?;
-        std::io::Seek::seek(&mut pixels, std::io::SeekFrom::End(0)).map_err(at(&partial))?;
+        pixels.seek(SeekFrom::End(0)).map_err(at(&partial))?;
 
         let mut journal = BufWriter::new(File::create(&journal_path).map_err(at(&journal_path))?);
         writeln!(journal, "{source}").map_err(at(&journal_path))?;
@@ -51,10 +53,11 @@ impl PackWriter {
             pixels: BufWriter::new(pixels),
             journal,
             entries: Vec::new(),
+            lines: Vec::new(),
             offset,
         };
-        for entry in entries {
-            writer.list(entry)?;
+        for (entry, line) in entries {
+            writer.list(entry, line)?;
         }
         Ok(writer)
     }
@@ -109,16 +112,18 @@ impl PackWriter {
             self.pixels.write_all(bytes).map_err(at(&self.path))?;
         }
         self.offset = end;
-        self.list(entry)
+        let line = json(&self.path, &entry)?;
+        self.list(entry, line)
     }
 
-    /// Adds the index and the checksum, and gives the pack its name.
+    /// Adds the index and the checksum, and gives the pack its name, unless a pack of other bytes has it: then the
+    /// partial file is a pack, and a writer that is opened again still goes on with it.
     ///
     /// # Errors
-    /// If the file cannot be written or renamed.
+    /// If the file cannot be written or renamed, or another pack has its name.
     pub fn finish(mut self) -> Result<(), PackError> {
         let (partial, journal_path) = partial_paths(&self.path);
-        let index = json(&self.path, &self.entries)?;
+        let index = format!("[{}]", self.lines.join(","));
         self.pixels.write_all(index.as_bytes()).map_err(at(&partial))?;
         self.pixels.write_all(&(self.offset as u64).to_le_bytes()).map_err(at(&partial))?;
         self.pixels.flush().map_err(at(&partial))?;
@@ -132,17 +137,21 @@ impl PackWriter {
                 read => hash.update(&block[..read]),
             }
         }
-        self.pixels.write_all(&hash.finalize()).map_err(at(&partial))?;
+        let hash = hash.finalize();
+        self.pixels.write_all(&hash).map_err(at(&partial))?;
         self.pixels.flush().map_err(at(&partial))?;
         self.pixels.get_ref().sync_all().map_err(at(&partial))?;
+        if self.path.exists() && last_bytes(&self.path).map_err(at(&self.path))? != hash[..] {
+            return Err(PackError::Replaces(self.path, partial));
+        }
         fs::rename(&partial, &self.path).map_err(at(&self.path))?;
         fs::remove_file(&journal_path).map_err(at(&journal_path))
     }
 
-    fn list(&mut self, entry: Entry) -> Result<(), PackError> {
-        let line = json(&self.path, &entry)?;
+    fn list(&mut self, entry: Entry, line: String) -> Result<(), PackError> {
         writeln!(self.journal, "{line}").map_err(at(&self.path))?;
         self.entries.push(entry);
+        self.lines.push(line);
         Ok(())
     }
 }
@@ -158,6 +167,16 @@ fn check_replaceable(path: &Path) -> Result<(), PackError> {
     if start == MAGIC { Ok(()) } else { Err(PackError::NotAPack(path.to_owned())) }
 }
 
+/// What stands where a pack has its checksum.
+fn last_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(HASH_BYTES as u64)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, PackError> {
     serde_json::to_string(value).map_err(|error| PackError::Index(path.to_owned(), error.to_string()))
 }
@@ -171,8 +190,8 @@ fn partial_paths(path: &Path) -> (PathBuf, PathBuf) {
     (with(".partial"), with(".journal"))
 }
 
-/// The patches that an interrupted writer of the same source left whole.
-fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry>> {
+/// The patches that an interrupted writer of the same source left whole, with their lines.
+fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<(Entry, String)>> {
     let bytes = usize::try_from(fs::metadata(partial).ok()?.len()).ok()?;
     let mut start = [0; HEADER_BYTES];
     File::open(partial).ok()?.read_exact(&mut start).ok()?;
@@ -180,6 +199,9 @@ fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Entry
     if start != header() || lines.next()?.ok()? != source {
         return None;
     }
-    let entries = lines.map_while(|line| serde_json::from_str::<Entry>(&line.ok()?).ok());
-    Some(entries.take_while(|e| e.end().is_some_and(|end| end <= bytes)).collect())
+    let entries = lines.map_while(|line| {
+        let line = line.ok()?;
+        Some((serde_json::from_str::<Entry>(&line).ok()?, line))
+    });
+    Some(entries.take_while(|(entry, _)| entry.end().is_some_and(|end| end <= bytes)).collect())
 }

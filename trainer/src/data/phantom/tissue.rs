@@ -6,10 +6,10 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use recist::geometry::{AffineGrid, AffineMap, Point};
 use recist::image::{self, CtFile};
-use serde::Deserialize;
 
 use super::outline::Outline;
 use super::raster::Raster;
+use crate::data::table::{Cells, Table};
 use crate::data::{Random, random::any_turn};
 
 /// Hounsfield units of what a section through the body shows, with how often it does.
@@ -70,30 +70,24 @@ struct Background {
     lesions: Vec<Point>,
 }
 
-/// One endpoint row of the folder's `recist.csv`.
-#[derive(Debug, Deserialize)]
-struct Mark {
-    file: String,
-    long_x1: f64,
-    long_y1: f64,
-    long_x2: f64,
-    long_y2: f64,
-}
-
 impl Backgrounds {
     /// Reads the square slices (`.dcm`) of a folder and the lesions marked on them (`recist.csv`, columns
-    /// `file`, `long_x1` to `long_y2`).
+    /// `image` or `file`, `long_x1` to `long_y2`).
     ///
     /// # Errors
-    /// If a file cannot be read, or there is no slice.
+    /// If a file or a row cannot be read, or there is no slice.
     pub fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let named = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let table = folder.join("recist.csv");
-        let marks: Vec<Mark> = csv::Reader::from_path(&table)
-            .map_err(|error| named(&table, &error))?
-            .into_deserialize()
-            .collect::<Result<_, _>>()
-            .map_err(|error| named(&table, &error))?;
+        let columns = ["image", "long_x1", "long_y1", "long_x2", "long_y2"];
+        let marks: Vec<(String, [Point; 2])> = Table::open(&table, &[("file", "image")], &columns, &[])?
+            .rows()
+            .map(|(line, cells)| {
+                cells
+                    .and_then(|cells| mark(&cells))
+                    .map_err(|reason| named(&table, &format_args!("line {line}: {reason}")))
+            })
+            .collect::<Result<_, _>>()?;
         let mut paths: Vec<_> = std::fs::read_dir(folder)
             .map_err(|error| named(folder, &error))?
             .map(|entry| entry.map(|entry| entry.path()))
@@ -107,13 +101,11 @@ impl Backgrounds {
                 return Err(named(&path, &"the slice is not square").into());
             }
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let lesions = marks.iter().filter(|mark| mark.file == name);
+            let lesions = marks.iter().filter(|(image, _)| *image == name);
             slices.push(Background {
                 side: file.slice().width(),
                 samples: file.samples().to_vec(),
-                lesions: lesions
-                    .flat_map(|m| [Point::new(m.long_x1, m.long_y1), Point::new(m.long_x2, m.long_y2)])
-                    .collect(),
+                lesions: lesions.flat_map(|(_, ends)| *ends).collect(),
             });
         }
         if slices.is_empty() {
@@ -150,4 +142,10 @@ impl Backgrounds {
         }
         (soft * 10 >= seen * 9).then_some(raster)
     }
+}
+
+/// A row's image and the ends of the long axis on it.
+fn mark(cells: &Cells<'_>) -> Result<(String, [Point; 2]), String> {
+    let end = |x, y| Ok::<_, String>(Point::new(cells.number(x)?, cells.number(y)?));
+    Ok((cells.text("image")?.to_owned(), [end("long_x1", "long_y1")?, end("long_x2", "long_y2")?]))
 }
