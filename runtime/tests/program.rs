@@ -207,6 +207,15 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
     assert_eq!(lines[3], lines[0]);
 }
 
+#[test]
+fn a_batch_tells_its_warnings_on_standard_error_and_ends_with_zero() {
+    let folder = folder_with_lesion("warnings");
+    let output = folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let want = "recist: case 1, lesion.png: warning: no pixel spacing: lengths in pixels only\n\
+                recist: measured with a warning: 1 of 1 cases\n";
+    assert_eq!((output.status.code(), message(&output).as_str()), (Some(0), want));
+}
+
 /// A folder with a slice that the built-in model measures.
 fn folder_with_lesion(name: &str) -> Folder {
     let folder = Folder::new(name);

@@ -64,7 +64,8 @@ pub(crate) struct Measure {
     pub(crate) overlay: Option<PathBuf>,
 }
 
-/// Measure many lesions: a CSV of cases to a CSV of results.
+/// Measure many lesions: a CSV of cases to a CSV of results. Warnings, for which the results have no column, go to
+/// standard error.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "batch")]
 pub(crate) struct Batch {

@@ -54,8 +54,12 @@ fn say(text: impl fmt::Display) -> Result<(), Error> {
     }
 }
 
+/// Tells what is wrong, a line on standard error; that nobody can read it there is no error.
+fn warn(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "recist: {text}");
+}
+
 fn fail(error: &Error) -> ExitCode {
-    // The exit status says it even where nobody reads the words.
-    let _ = writeln!(io::stderr(), "recist: {error}");
+    warn(error);
     ExitCode::from(error.exit_status())
 }
