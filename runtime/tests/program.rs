@@ -208,6 +208,42 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
 }
 
 #[test]
+fn a_spacing_that_is_not_the_files_own_is_refused_with_both() {
+    let folder = Folder::new("spacing");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/dicom");
+    // 16 x 12 pixels of noise; of 1.5 mm rows and 0.75 mm columns, and of none that is stated.
+    for name in ["not_square.dcm", "no_spacing.dcm"] {
+        fs::copy(golden.join(name), folder.0.join(name)).unwrap();
+    }
+    let refused =
+        |given: &str| format!("the file states a pixel spacing of 1.5,0.75 mm, but {given} mm is given");
+    let cases = [
+        ("not_square.dcm", "7,7", true),
+        ("not_square.dcm", "0.75,1.5", true),
+        ("not_square.dcm", "1.5,0.77", true),
+        ("not_square.dcm", "1.47,0.75", true),
+        ("not_square.dcm", "1.5,0.75", false),
+        ("not_square.dcm", "1.49,0.755", false),
+        ("no_spacing.dcm", "7,7", false),
+    ];
+    for (image, spacing, is_refused) in cases {
+        let output = folder.run(&["measure", image, "--box", "2,2,10,10", "--spacing", spacing]);
+        let got = message(&output);
+        assert_eq!(got.contains(&refused(spacing)), is_refused, "{image} {spacing}: {got}");
+        assert!(!is_refused || output.status.code() == Some(1), "{image} {spacing}");
+    }
+    let rows: String =
+        cases.iter().map(|(image, spacing, _)| format!("{image},2,2,10,10,{spacing}\n")).collect();
+    let header = "image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\n";
+    fs::write(folder.0.join("cases.csv"), format!("{header}{rows}")).unwrap();
+    folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let results = fs::read_to_string(folder.0.join("out.csv")).unwrap();
+    for ((image, spacing, is_refused), line) in cases.iter().zip(results.lines().skip(1)) {
+        assert_eq!(line.contains(&refused(spacing)), *is_refused, "{image} {spacing}: {line}");
+    }
+}
+
+#[test]
 fn a_batch_tells_its_warnings_on_standard_error_and_ends_with_zero() {
     let folder = folder_with_lesion("warnings");
     let output = folder.run(&["batch", "cases.csv", "--out", "out.csv"]);

@@ -33,6 +33,13 @@ pub enum FileError {
         /// The frame, from 1.
         frame: u32,
     },
+    /// The file states another pixel spacing than the one that was given for it.
+    Spacing {
+        /// The file's.
+        stated: PixelSpacing,
+        /// The other.
+        given: PixelSpacing,
+    },
     /// The DICOM object cannot be used.
     Dicom(DicomError),
     /// The PNG picture cannot be used.
@@ -84,6 +91,19 @@ impl CtFile {
             .expect("a file's samples fill its rows and columns: checked when it was read")
     }
 
+    /// The slice, with the `given` pixel spacing where the file states none.
+    ///
+    /// # Errors
+    /// If the file states a spacing that does not agree with the given one ([`PixelSpacing::agrees_with`]).
+    pub fn slice_spaced(&self, given: Option<PixelSpacing>) -> Result<CtSlice<'_>, FileError> {
+        match (self.spacing, given) {
+            (Some(stated), Some(given)) if !stated.agrees_with(given) => {
+                Err(FileError::Spacing { stated, given })
+            }
+            (stated, given) => Ok(self.slice().with_spacing(stated.or(given))),
+        }
+    }
+
     /// The samples in Hounsfield units (grey values for 8-bit PNG), row by row.
     #[must_use]
     pub fn samples(&self) -> &[f32] {
@@ -101,6 +121,14 @@ impl fmt::Display for FileError {
             Self::NoFrames { frame } => {
                 write!(f, "frame {frame} was asked for, but a PNG file has no frames")
             }
+            Self::Spacing { stated, given } => write!(
+                f,
+                "the file states a pixel spacing of {},{} mm, but {},{} mm is given",
+                stated.row_mm(),
+                stated.column_mm(),
+                given.row_mm(),
+                given.column_mm()
+            ),
             Self::Dicom(error) => error.fmt(f),
             Self::Png(error) => error.fmt(f),
         }
@@ -113,7 +141,7 @@ impl std::error::Error for FileError {
             Self::Read(error) => Some(error),
             Self::Dicom(error) => Some(error),
             Self::Png(error) => Some(error),
-            Self::Folder | Self::Empty | Self::Unknown | Self::NoFrames { .. } => None,
+            Self::Folder | Self::Empty | Self::Unknown | Self::NoFrames { .. } | Self::Spacing { .. } => None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Measure {
     #[argh(option, long = "box", from_str_fn(lesion_box))]
     pub(crate) area: LesionBox,
 
-    /// pixel spacing in mm: ROW,COLUMN; instead of the file's
+    /// pixel spacing in mm: ROW,COLUMN; for a file that states none, another than the file's is refused
     #[argh(option, from_str_fn(pixel_spacing))]
     pub(crate) spacing: Option<PixelSpacing>,
 
@@ -69,7 +69,8 @@ pub(crate) struct Measure {
 #[derive(FromArgs)]
 #[argh(subcommand, name = "batch")]
 pub(crate) struct Batch {
-    /// columns image,x0,y0,x1,y1 and optionally row_spacing_mm,column_spacing_mm; images relative to it
+    /// columns image,x0,y0,x1,y1 and optionally row_spacing_mm,column_spacing_mm (for images that state none);
+    /// images relative to it
     #[argh(positional)]
     pub(crate) cases: PathBuf,
 

@@ -15,8 +15,7 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let overlay_path = arguments.overlay.as_ref().map(|path| destination(path, inputs)).transpose()?;
     let failed = |error: &dyn std::fmt::Display| Error::file(image, error);
     let file = CtFile::read(image, *frame).map_err(|e| failed(&e))?;
-    let slice = file.slice();
-    let slice = slice.with_spacing(spacing.or(slice.spacing()));
+    let slice = file.slice_spaced(*spacing).map_err(|e| failed(&e))?;
     crop_square(&slice, *area).map_err(|e| failed(&e))?;
     let model = Model::open(arguments.model.as_deref())?;
     let mut workspace = Box::new(Workspace::new());
