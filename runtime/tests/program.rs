@@ -208,6 +208,35 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
 }
 
 #[test]
+fn only_regular_files_are_read_as_images_and_links_are_followed_to_them() {
+    let folder = folder_with_lesion("pipe");
+    let made = Command::new("mkfifo").arg(folder.0.join("pipe.png")).status().unwrap();
+    assert!(made.success());
+    symlink("pipe.png", folder.0.join("to_pipe.png")).unwrap();
+    symlink("lesion.png", folder.0.join("to_lesion.png")).unwrap();
+    let pipe = fs::canonicalize(&folder.0).unwrap().join("pipe.png");
+    let refused = |path: &Path| Some(format!("{} is not a regular file", path.display()));
+    let cases = [
+        ("pipe.png", refused(&pipe)),
+        ("to_pipe.png", refused(&pipe)),
+        ("/dev/zero", refused(Path::new("/dev/zero"))),
+        ("to_lesion.png", None),
+    ];
+    for (image, want) in &cases {
+        let output = folder.run(&["measure", image, "--box", "95,82,167,154"]);
+        let want = want.as_ref().map(|reason| format!("recist: {image}: {reason}\n")).unwrap_or_default();
+        assert_eq!((message(&output), output.status.success()), (want.clone(), want.is_empty()));
+    }
+    let rows: String = cases.iter().map(|(image, _)| format!("{image},95,82,167,154\n")).collect();
+    fs::write(folder.0.join("cases.csv"), format!("image,x0,y0,x1,y1\n{rows}")).unwrap();
+    folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let results = fs::read_to_string(folder.0.join("out.csv")).unwrap();
+    for ((image, want), line) in cases.iter().zip(results.lines().skip(1)) {
+        assert!(line.ends_with(want.as_deref().unwrap_or(",ok")), "{image}: {line}");
+    }
+}
+
+#[test]
 fn a_spacing_that_is_not_the_files_own_is_refused_with_both() {
     let folder = Folder::new("spacing");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/dicom");

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use super::dicom::{self, DicomError};
@@ -24,6 +24,11 @@ pub enum FileError {
     Read(io::Error),
     /// The path is a folder.
     Folder,
+    /// The path leads to a pipe, a device or the like, which may never end.
+    NotRegular {
+        /// What is there, all links followed.
+        path: PathBuf,
+    },
     /// The file has no bytes.
     Empty,
     /// The file is neither DICOM Part 10 nor PNG.
@@ -48,7 +53,8 @@ pub enum FileError {
 
 impl CtFile {
     /// Reads DICOM Part 10 (CT), 16-bit grey PNG in DeepLesion's coding (Hounsfield units + 32768) or 8-bit
-    /// grey PNG (grey values as they are), by the file's contents and not its name.
+    /// grey PNG (grey values as they are), by the file's contents and not its name. Links are followed, to a regular
+    /// file only.
     ///
     /// `frame` counts from 1 and chooses a frame of a multi-frame DICOM object. Pixel spacing comes from
     /// DICOM's PixelSpacing alone, never from ImagerPixelSpacing, which is measured at the detector.
@@ -56,8 +62,12 @@ impl CtFile {
     /// # Errors
     /// See [`FileError`]; what is not supported is named.
     pub fn read(path: &Path, frame: Option<u32>) -> Result<Self, FileError> {
-        if fs::metadata(path).map_err(FileError::Read)?.is_dir() {
+        let metadata = fs::metadata(path).map_err(FileError::Read)?;
+        if metadata.is_dir() {
             return Err(FileError::Folder);
+        }
+        if !metadata.is_file() {
+            return Err(FileError::NotRegular { path: fs::canonicalize(path).map_err(FileError::Read)? });
         }
         let bytes = fs::read(path).map_err(FileError::Read)?;
         Self::decode(&bytes, frame)
@@ -116,6 +126,7 @@ impl fmt::Display for FileError {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
             Self::Folder => f.write_str("is a folder, not a file"),
+            Self::NotRegular { path } => write!(f, "{} is not a regular file", path.display()),
             Self::Empty => f.write_str("is empty"),
             Self::Unknown => f.write_str("is neither DICOM Part 10 nor PNG"),
             Self::NoFrames { frame } => {
@@ -141,7 +152,12 @@ impl std::error::Error for FileError {
             Self::Read(error) => Some(error),
             Self::Dicom(error) => Some(error),
             Self::Png(error) => Some(error),
-            Self::Folder | Self::Empty | Self::Unknown | Self::NoFrames { .. } | Self::Spacing { .. } => None,
+            Self::Folder
+            | Self::NotRegular { .. }
+            | Self::Empty
+            | Self::Unknown
+            | Self::NoFrames { .. }
+            | Self::Spacing { .. } => None,
         }
     }
 }
