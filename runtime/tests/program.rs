@@ -323,6 +323,35 @@ fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
 }
 
 #[test]
+fn an_overlay_takes_the_place_of_a_png_only() {
+    let folder = folder_with_lesion("overlay");
+    fs::write(folder.0.join("thesis.tex"), "years of work").unwrap();
+    symlink("thesis.tex", folder.0.join("link.png")).unwrap();
+    symlink("new.png", folder.0.join("link.tex")).unwrap();
+    let measure = |out| folder.run(&["measure", "lesion.png", "--box", "95,82,167,154", "--overlay", out]);
+    measure("new.png");
+    let refused = |name: &str| format!("--overlay {name}: does not end in .png, but a PNG is written\n");
+    let thesis = fs::canonicalize(folder.0.join("thesis.tex")).unwrap();
+    for (out, want) in [
+        ("thesis.tex", refused("thesis.tex")),
+        ("link.png", refused(&thesis.display().to_string())),
+        ("link.tex", refused("link.tex")),
+        ("none.jpg", refused("none.jpg")),
+        ("png", refused("png")),
+    ] {
+        let output = measure(out);
+        assert_eq!((output.status.code(), message(&output)), (Some(2), format!("recist: {want}")), "{out}");
+        assert_eq!(fs::read(folder.0.join("thesis.tex")).unwrap(), b"years of work");
+        assert!(!folder.0.join("none.jpg").exists() && !folder.0.join("png").exists());
+    }
+    for out in ["new.png", "other.PNG"] {
+        let output = measure(out);
+        assert!(output.status.success(), "{}", message(&output));
+        assert!(fs::read(folder.0.join(out)).unwrap().starts_with(b"\x89PNG"));
+    }
+}
+
+#[test]
 fn a_link_is_followed_to_the_file_that_is_replaced() {
     let folder = folder_with_lesion("link");
     fs::write(folder.0.join("folder/results.csv"), "old").unwrap();

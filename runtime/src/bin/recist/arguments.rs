@@ -59,7 +59,7 @@ pub(crate) struct Measure {
     #[argh(switch)]
     pub(crate) json: bool,
 
-    /// write a PNG picture of the measurement
+    /// write a picture of the measurement to a file whose name ends in .png
     #[argh(option)]
     pub(crate) overlay: Option<PathBuf>,
 }
