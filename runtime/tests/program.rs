@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::Plans;
+use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist::image::{write_grey16, write_rgb};
 
@@ -162,6 +163,41 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}");
         assert_eq!(output.stdout.is_empty(), status != 0, "{arguments:?}");
     }
+}
+
+#[test]
+fn what_no_file_can_make_right_is_wrong_usage_whatever_the_image_is() {
+    let folder = folder_with_lesion("wrong");
+    let other = Kernel::ALL.into_iter().find(|kernel| !kernel.runs_here()).unwrap().to_string();
+    let elsewhere = format!("RECIST_KERNEL={other}: this processor does not run it");
+    let no_frame = "with value '0': \"0\" is not a number from 1";
+    let engine =
+        "this program was built without the engines int8-tract and float32: build it with --features onnx";
+    let mut cases = vec![
+        (vec!["--frame", "0"], "scalar", no_frame),
+        (vec![], other.as_str(), elsewhere.as_str()),
+        (vec![], "abacus", "RECIST_KERNEL=abacus: "),
+    ];
+    if cfg!(not(feature = "onnx")) {
+        cases.push((vec!["--engine", "int8-tract"], "scalar", engine));
+        cases.push((vec!["--engine", "float32", "--onnx", "folder"], "scalar", engine));
+        cases.push((vec!["--engine", "float32"], "scalar", engine));
+    }
+    let measure = |image: &str, further: &[&str], kernel: &str| {
+        let arguments = [&["measure", image, "--box", "95,82,167,154"], further].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recist"));
+        command.args(arguments).env("RECIST_KERNEL", kernel).current_dir(&folder.0).output().unwrap()
+    };
+    for (further, kernel, want) in cases {
+        for image in ["lesion.png", "missing.png"] {
+            let output = measure(image, &further, kernel);
+            let got = message(&output);
+            assert_eq!(output.status.code(), Some(2), "{image} {further:?} {kernel}: {got}");
+            assert!(got.contains(want) && !got.contains(image), "{image} {further:?} {kernel}: {got}");
+        }
+    }
+    assert_eq!(measure("missing.png", &[], "scalar").status.code(), Some(1), "the control");
+    assert_eq!(measure("lesion.png", &[], "scalar").status.code(), Some(0), "the control");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) struct Measure {
     pub(crate) spacing: Option<PixelSpacing>,
 
     /// frame of a multi-frame DICOM file, from 1
-    #[argh(option)]
+    #[argh(option, from_str_fn(frame))]
     pub(crate) frame: Option<u32>,
 
     /// model bundle; the built-in model if absent
@@ -117,6 +117,11 @@ fn lesion_box(text: &str) -> Result<LesionBox, String> {
 fn pixel_spacing(text: &str) -> Result<PixelSpacing, String> {
     let [row_mm, column_mm] = numbers(text)?;
     PixelSpacing::new(row_mm, column_mm).map_err(|e| e.to_string())
+}
+
+fn frame(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|frame| *frame > 0);
+    number.ok_or(format!("\"{text}\" is not a number from 1"))
 }
 
 fn jobs(text: &str) -> Result<usize, String> {

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
     let out = destination(&arguments.out, &arguments.model)?;
     let networks = || model.networks();
-    measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, networks, |text| warn(text))
+    measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, networks, warn)
 }
 
 /// Measures the cases in up to `jobs` threads, each with networks of its own; all are the model of that digest.

@@ -15,11 +15,11 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Error> {
     let inputs = [Some(image), arguments.model.as_ref()].into_iter().flatten();
     let engine = arguments.engine.with(arguments.onnx.as_deref())?;
     let overlay_path = arguments.overlay.as_ref().map(|path| picture(path, inputs)).transpose()?;
+    let model = Model::open(arguments.model.as_deref())?;
     let failed = |error: &dyn std::fmt::Display| Error::file(image, error);
     let file = CtFile::read(image, *frame).map_err(|e| failed(&e))?;
     let slice = file.slice_spaced(*spacing).map_err(|e| failed(&e))?;
     crop_square(&slice, *area).map_err(|e| failed(&e))?;
-    let model = Model::open(arguments.model.as_deref())?;
     let mut workspace = Box::new(Workspace::new());
     let (measurement, engine) =
         engine.measure(&model, &slice, *area, &mut workspace).map_err(|error| failed(&error))?;
