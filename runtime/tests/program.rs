@@ -156,6 +156,7 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "0"][..], 2),
         (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "257"][..], 2),
         (&["launch"][..], 2),
+        (&["measure", "--version"][..], 2),
         (&["--help"][..], 0),
         (&["measure", "--help"][..], 0),
     ] {
@@ -198,6 +199,21 @@ fn what_no_file_can_make_right_is_wrong_usage_whatever_the_image_is() {
     }
     assert_eq!(measure("missing.png", &[], "scalar").status.code(), Some(1), "the control");
     assert_eq!(measure("lesion.png", &[], "scalar").status.code(), Some(0), "the control");
+}
+
+#[test]
+fn the_program_states_its_version_and_its_commands() {
+    let folder = Folder::new("version");
+    let version = format!("recist {}\n", env!("CARGO_PKG_VERSION"));
+    for option in ["--version", "-V"] {
+        let output = folder.run(&[option]);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), version.as_bytes()), "{option}");
+    }
+    let output = folder.run(&["info"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.ends_with(&format!("\nprogram: {version}")), "{text}");
+    let want = "recist: no command is given: measure, batch, info, bench; or --help\n";
+    assert_eq!(message(&folder.run(&[])), want);
 }
 
 #[test]

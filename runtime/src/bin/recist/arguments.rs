@@ -9,8 +9,12 @@ use crate::engine::EngineName;
 /// Measure lesions on CT slices: long and short axis (RECIST) from a rough box. Not a medical device.
 #[derive(FromArgs)]
 pub(crate) struct Arguments {
+    /// print the program's version
+    #[argh(switch, short = 'V')]
+    pub(crate) version: bool,
+
     #[argh(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(FromArgs)]
