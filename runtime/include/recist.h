@@ -114,7 +114,8 @@ typedef int32_t recist_status;
 #define RECIST_BOX 11
 /* The box's centre does not lie on the slice. */
 #define RECIST_BOX_OUTSIDE 12
-/* The box is larger than the slice, or shorter than 4 pixels. */
+/* The box is wider or higher than the slice, or its longer side is below 4 pixels: one
+ * of 3 x 10 is measured. */
 #define RECIST_BOX_SIZE 13
 /* The box shows no contrast: there is nothing to measure. */
 #define RECIST_NO_CONTRAST 14

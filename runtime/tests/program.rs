@@ -82,7 +82,7 @@ fn every_bad_input_has_its_message_and_status() {
             "20,20,22,22",
             &[],
             1,
-            "slice.png: lesion box 20,20,22,22 is smaller than 4 px: too few pixels to measure",
+            "slice.png: the longer side of lesion box 20,20,22,22 is below 4 px: too few pixels to measure",
         ),
         (
             "slice.png",

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
 }
@@ -153,10 +155,25 @@ fn the_measure_commands_find_the_samples_axes_with_the_built_in_model() {
         assert!(text.contains(&format!("\"{key}\":")), "{key} in {text}");
     }
 
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let lengths = format!("{:.1} mm and {:.1} mm", millimetres("long_axis"), millimetres("short_axis"));
+    assert!(readme.contains(&format!("It prints {lengths}")), "{lengths}");
+
     let printed = run(&with_picture, &[]);
     assert!(printed.contains("long axis") && printed.contains("mm"), "{printed}");
     let picture = std::fs::read(repository().join("target/phantom.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn every_warning_is_listed_as_reports_have_it_with_the_limits_of_confidence() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    for warning in Warning::ALL {
+        assert!(readme.contains(&format!("\n- `{warning}`\n")), "{warning}");
+    }
+    let limits =
+        format!("Below {LOWEST_CONFIDENCE} nothing is measured; below {LOW_CONFIDENCE} has a warning.");
+    assert!(readme.contains(&limits), "{limits}");
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub(crate) struct Measure {
     #[argh(positional)]
     pub(crate) image: PathBuf,
 
-    /// rough box round the whole lesion in slice pixels: x0,y0,x1,y1
+    /// rough box round the whole lesion in slice pixels: x0,y0,x1,y1; not larger than the slice, and its longer side
+    /// at least 4 pixels
     #[argh(option, long = "box", from_str_fn(lesion_box))]
     pub(crate) area: LesionBox,
 
