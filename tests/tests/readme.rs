@@ -1,14 +1,10 @@
 //! The commands that README.md shows are run as it shows them; those of `recist-train` by the trainer's tests.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
 use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
-}
+use recist_tests::c_package::{self, installed, package, repository};
 
 /// The README's blocks, their four spaces taken off.
 fn blocks() -> Vec<String> {
@@ -36,7 +32,9 @@ fn blocks() -> Vec<String> {
 /// The lines of all blocks that call a program.
 fn commands() -> Vec<String> {
     let program = |line: &String| {
-        ["cargo ", "cc ", "ci/", "recist ", "recist-train "].iter().any(|p| line.starts_with(p))
+        ["cargo ", "cc ", "ci/", "cmake ", "recist ", "recist-train ", "target/"]
+            .iter()
+            .any(|p| line.starts_with(p))
     };
     blocks().iter().flat_map(|block| block.lines()).map(str::to_owned).filter(program).collect()
 }
@@ -73,9 +71,11 @@ fn no_command_is_left_out() {
         "recist info [MODEL]",
         "recist bench [MODEL]",
         "recist --version",
-        // In c_library.rs.
         "ci/package.sh target/package",
-        "cc measure.c",
+        "cc target/package/share/recist/examples/measure.c",
+        "cc tests/c/make_slice.c",
+        "target/measure ",
+        "cmake ",
         // In trainer/tests/readme.rs.
         "recist-train ",
         // Runs this test.
@@ -174,6 +174,45 @@ fn every_warning_is_listed_as_reports_have_it_with_the_limits_of_confidence() {
     let limits =
         format!("Below {LOWEST_CONFIDENCE} nothing is measured; below {LOW_CONFIDENCE} has a warning.");
     assert!(readme.contains(&limits), "{limits}");
+}
+
+/// What these lines print, run by a shell in the repository on the tests' own package.
+fn run_script(lines: &str) -> String {
+    let script = lines.replace("target/package", "target/c-package");
+    c_package::run(Command::new("sh").args(["-e", "-c", &script]).current_dir(repository()))
+}
+
+/// As [`run_script`], with the only block that holds `part`.
+fn run_block(part: &str) -> String {
+    let mut with_part = blocks().into_iter().filter(|block| block.contains(part));
+    let block = with_part.next().unwrap();
+    assert!(with_part.next().is_none(), "more than one block with {part:?}");
+    run_script(&block)
+}
+
+#[test]
+fn the_c_recipes_build_the_example_that_measures_the_lesion() {
+    assert_eq!(package(), repository().join("target/c-package"));
+    let [shared, placed, cmake] = ["$(pkg-config", "librecist.a \\", "cmake -S"];
+    let call = command("target/measure ");
+    let measured = |program: &str| run_script(&call.replacen("target/measure", program, 1));
+    run_script(&command("make_slice.c"));
+    run_block(placed);
+    // The lesion of make_slice.c is 38 x 24 pixels of 0.75 mm.
+    let want = measured("target/measure-static");
+    let number = |name: &str| -> f64 {
+        let line = want.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    let (long, short) = (number("long_mm"), number("short_mm"));
+    assert!((long - 28.5).abs() < 2.0 && (short - 18.0).abs() < 2.0, "{want}");
+    for _ in installed(&["pkg-config"]) {
+        assert_eq!(run_block(shared), want);
+        for _ in installed(&["cmake"]) {
+            run_block(cmake);
+            assert_eq!(measured("target/examples/measure"), want);
+        }
+    }
 }
 
 #[test]

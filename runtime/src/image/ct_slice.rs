@@ -71,7 +71,8 @@ impl<'a> CtSlice<'a> {
     /// The slice of `width` x `height` pixels whose rows begin `row_stride` samples apart.
     ///
     /// # Errors
-    /// If there are no pixels, a side is too long, `row_stride` is less than `width`, or the last pixel lies beyond the samples.
+    /// If there are no pixels, a side is too long, `row_stride` is less than `width`, or the last pixel lies beyond the
+    /// samples.
     pub fn new(
         samples: Samples<'a>,
         [width, height]: [usize; 2],
