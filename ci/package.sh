@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the C library and lays it out for a vendor: include/, lib/, lib/pkgconfig/, share/recist/.
+# Builds the C library and lays it out for a vendor, with a model: include/, lib/, lib/pkgconfig/, share/recist/.
 #   ci/package.sh [FOLDER]     FOLDER is target/package if not given; it is new, empty or an earlier package
 # For another processor: CARGO_BUILD_TARGET names Rust's target, CROSS_COMPILE the prefix of its binutils.
 # Needs Rust and binutils.
@@ -27,7 +27,7 @@ built=target/${CARGO_BUILD_TARGET:-}/device
 
 # What else lies in the folder stays.
 rm -rf "$package"/include/recist.{h,hpp} "$package"/lib/librecist.* "$package/share/recist"
-mkdir -p "$package"/{include,lib/pkgconfig,share/recist/examples}
+mkdir -p "$package"/{include,lib/pkgconfig,share/recist/{examples,models}}
 # First of all: by it the next call knows a package, even one that was not finished.
 cat >"$package/lib/pkgconfig/recist.pc" <<PC
 prefix=\${pcfiledir}/../..
@@ -42,6 +42,7 @@ PC
 cp runtime/include/recist.h runtime/include/recist.hpp "$package/include/"
 cp runtime/SOUP.md LICENSE-MIT LICENSE-APACHE "$package/share/recist/"
 cp tests/c/measure.c tests/c/measure.cpp tests/c/CMakeLists.txt "$package/share/recist/examples/"
+cp models/edge.recist models/README.md "$package/share/recist/models/"
 
 cp "$built/librecist.so" "$package/lib/librecist.so.$abi"
 ln -s "librecist.so.$abi" "$package/lib/librecist.so"

@@ -105,7 +105,8 @@ typedef int32_t recist_status;
 #define RECIST_BUNDLE_DAMAGED 7
 /* The bundle is whole, but made for another cascade: ask its maker. */
 #define RECIST_BUNDLE_FOREIGN 8
-/* Width, height or row stride are zero, contradict each other or overflow. */
+/* Width, height or row stride are zero, contradict each other or overflow, or a side
+ * is longer than 1000000000 pixels. */
 #define RECIST_SLICE 9
 /* A spacing is not from 0.01 to 10 mm, or only one of the two is given. */
 #define RECIST_SPACING 10
@@ -113,7 +114,8 @@ typedef int32_t recist_status;
 #define RECIST_BOX 11
 /* The box's centre does not lie on the slice. */
 #define RECIST_BOX_OUTSIDE 12
-/* The box is larger than the slice, or shorter than 4 pixels. */
+/* The box is wider or higher than the slice, or its longer side is below 4 pixels: one
+ * of 3 x 10 is measured. */
 #define RECIST_BOX_SIZE 13
 /* The box shows no contrast: there is nothing to measure. */
 #define RECIST_NO_CONTRAST 14
@@ -162,8 +164,8 @@ typedef struct recist_box {
 /* A CT slice, borrowed for one call. Start from RECIST_SLICE_INIT. */
 typedef struct recist_slice {
     uint32_t struct_size;     /* set by the macro */
-    uint32_t width;           /* columns, at least 1 */
-    uint32_t height;          /* rows, at least 1 */
+    uint32_t width;           /* columns, 1 to 1000000000 */
+    uint32_t height;          /* rows, 1 to 1000000000 */
     uint32_t row_stride;      /* samples from one row's start to the next, >= width */
     const int16_t *hu;        /* (height - 1) * row_stride + width Hounsfield units, any values */
     double row_spacing_mm;    /* between rows (vertical); 0 if unknown */

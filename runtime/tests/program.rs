@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::Plans;
+use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist::image::{write_grey16, write_rgb};
 
@@ -81,7 +82,7 @@ fn every_bad_input_has_its_message_and_status() {
             "20,20,22,22",
             &[],
             1,
-            "slice.png: lesion box 20,20,22,22 is smaller than 4 px: too few pixels to measure",
+            "slice.png: the longer side of lesion box 20,20,22,22 is below 4 px: too few pixels to measure",
         ),
         (
             "slice.png",
@@ -155,6 +156,7 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "0"][..], 2),
         (&["batch", "cases.csv", "--out", "r.csv", "--jobs", "257"][..], 2),
         (&["launch"][..], 2),
+        (&["measure", "--version"][..], 2),
         (&["--help"][..], 0),
         (&["measure", "--help"][..], 0),
     ] {
@@ -162,6 +164,56 @@ fn wrong_usage_ends_with_two_and_help_with_zero() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}");
         assert_eq!(output.stdout.is_empty(), status != 0, "{arguments:?}");
     }
+}
+
+#[test]
+fn what_no_file_can_make_right_is_wrong_usage_whatever_the_image_is() {
+    let folder = folder_with_lesion("wrong");
+    let other = Kernel::ALL.into_iter().find(|kernel| !kernel.runs_here()).unwrap().to_string();
+    let elsewhere = format!("RECIST_KERNEL={other}: this processor does not run it");
+    let no_frame = "with value '0': \"0\" is not a number from 1";
+    let engine =
+        "this program was built without the engines int8-tract and float32: build it with --features onnx";
+    let mut cases = vec![
+        (vec!["--frame", "0"], "scalar", no_frame),
+        (vec![], other.as_str(), elsewhere.as_str()),
+        (vec![], "abacus", "RECIST_KERNEL=abacus: "),
+    ];
+    if cfg!(not(feature = "onnx")) {
+        cases.push((vec!["--engine", "int8-tract"], "scalar", engine));
+        cases.push((vec!["--engine", "float32", "--onnx", "folder"], "scalar", engine));
+        cases.push((vec!["--engine", "float32"], "scalar", engine));
+    }
+    let measure = |image: &str, further: &[&str], kernel: &str| {
+        let arguments = [&["measure", image, "--box", "95,82,167,154"], further].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recist"));
+        command.args(arguments).env("RECIST_KERNEL", kernel).current_dir(&folder.0).output().unwrap()
+    };
+    for (further, kernel, want) in cases {
+        for image in ["lesion.png", "missing.png"] {
+            let output = measure(image, &further, kernel);
+            let got = message(&output);
+            assert_eq!(output.status.code(), Some(2), "{image} {further:?} {kernel}: {got}");
+            assert!(got.contains(want) && !got.contains(image), "{image} {further:?} {kernel}: {got}");
+        }
+    }
+    assert_eq!(measure("missing.png", &[], "scalar").status.code(), Some(1), "the control");
+    assert_eq!(measure("lesion.png", &[], "scalar").status.code(), Some(0), "the control");
+}
+
+#[test]
+fn the_program_states_its_version_and_its_commands() {
+    let folder = Folder::new("version");
+    let version = format!("recist {}\n", env!("CARGO_PKG_VERSION"));
+    for option in ["--version", "-V"] {
+        let output = folder.run(&[option]);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), version.as_bytes()), "{option}");
+    }
+    let output = folder.run(&["info"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.ends_with(&format!("\nprogram: {version}")), "{text}");
+    let want = "recist: no command is given: measure, batch, info, bench; or --help\n";
+    assert_eq!(message(&folder.run(&[])), want);
 }
 
 #[test]
@@ -207,6 +259,80 @@ fn a_row_that_is_no_case_has_its_reason_and_the_rest_of_the_batch_is_measured() 
     assert_eq!(lines[3], lines[0]);
 }
 
+#[test]
+fn only_regular_files_are_read_as_images_and_links_are_followed_to_them() {
+    let folder = folder_with_lesion("pipe");
+    let made = Command::new("mkfifo").arg(folder.0.join("pipe.png")).status().unwrap();
+    assert!(made.success());
+    symlink("pipe.png", folder.0.join("to_pipe.png")).unwrap();
+    symlink("lesion.png", folder.0.join("to_lesion.png")).unwrap();
+    let pipe = fs::canonicalize(&folder.0).unwrap().join("pipe.png");
+    let refused = |path: &Path| Some(format!("{} is not a regular file", path.display()));
+    let cases = [
+        ("pipe.png", refused(&pipe)),
+        ("to_pipe.png", refused(&pipe)),
+        ("/dev/zero", refused(Path::new("/dev/zero"))),
+        ("to_lesion.png", None),
+    ];
+    for (image, want) in &cases {
+        let output = folder.run(&["measure", image, "--box", "95,82,167,154"]);
+        let want = want.as_ref().map(|reason| format!("recist: {image}: {reason}\n")).unwrap_or_default();
+        assert_eq!((message(&output), output.status.success()), (want.clone(), want.is_empty()));
+    }
+    let rows: String = cases.iter().map(|(image, _)| format!("{image},95,82,167,154\n")).collect();
+    fs::write(folder.0.join("cases.csv"), format!("image,x0,y0,x1,y1\n{rows}")).unwrap();
+    folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let results = fs::read_to_string(folder.0.join("out.csv")).unwrap();
+    for ((image, want), line) in cases.iter().zip(results.lines().skip(1)) {
+        assert!(line.ends_with(want.as_deref().unwrap_or(",ok")), "{image}: {line}");
+    }
+}
+
+#[test]
+fn a_spacing_that_is_not_the_files_own_is_refused_with_both() {
+    let folder = Folder::new("spacing");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/dicom");
+    // 16 x 12 pixels of noise; of 1.5 mm rows and 0.75 mm columns, and of none that is stated.
+    for name in ["not_square.dcm", "no_spacing.dcm"] {
+        fs::copy(golden.join(name), folder.0.join(name)).unwrap();
+    }
+    let refused =
+        |given: &str| format!("the file states a pixel spacing of 1.5,0.75 mm, but {given} mm is given");
+    let cases = [
+        ("not_square.dcm", "7,7", true),
+        ("not_square.dcm", "0.75,1.5", true),
+        ("not_square.dcm", "1.5,0.77", true),
+        ("not_square.dcm", "1.47,0.75", true),
+        ("not_square.dcm", "1.5,0.75", false),
+        ("not_square.dcm", "1.49,0.755", false),
+        ("no_spacing.dcm", "7,7", false),
+    ];
+    for (image, spacing, is_refused) in cases {
+        let output = folder.run(&["measure", image, "--box", "2,2,10,10", "--spacing", spacing]);
+        let got = message(&output);
+        assert_eq!(got.contains(&refused(spacing)), is_refused, "{image} {spacing}: {got}");
+        assert!(!is_refused || output.status.code() == Some(1), "{image} {spacing}");
+    }
+    let rows: String =
+        cases.iter().map(|(image, spacing, _)| format!("{image},2,2,10,10,{spacing}\n")).collect();
+    let header = "image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\n";
+    fs::write(folder.0.join("cases.csv"), format!("{header}{rows}")).unwrap();
+    folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let results = fs::read_to_string(folder.0.join("out.csv")).unwrap();
+    for ((image, spacing, is_refused), line) in cases.iter().zip(results.lines().skip(1)) {
+        assert_eq!(line.contains(&refused(spacing)), *is_refused, "{image} {spacing}: {line}");
+    }
+}
+
+#[test]
+fn a_batch_tells_its_warnings_on_standard_error_and_ends_with_zero() {
+    let folder = folder_with_lesion("warnings");
+    let output = folder.run(&["batch", "cases.csv", "--out", "out.csv"]);
+    let want = "recist: case 1, lesion.png: warning: no pixel spacing: lengths in pixels only\n\
+                recist: measured with a warning: 1 of 1 cases\n";
+    assert_eq!((output.status.code(), message(&output).as_str()), (Some(0), want));
+}
+
 /// A folder with a slice that the built-in model measures.
 fn folder_with_lesion(name: &str) -> Folder {
     let folder = Folder::new(name);
@@ -245,6 +371,35 @@ fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
         assert_eq!(message(&output), format!("recist: {want}\n"));
         assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]), "{want}");
         assert!(contents() == before && folder.files() == files, "{want}");
+    }
+}
+
+#[test]
+fn an_overlay_takes_the_place_of_a_png_only() {
+    let folder = folder_with_lesion("overlay");
+    fs::write(folder.0.join("thesis.tex"), "years of work").unwrap();
+    symlink("thesis.tex", folder.0.join("link.png")).unwrap();
+    symlink("new.png", folder.0.join("link.tex")).unwrap();
+    let measure = |out| folder.run(&["measure", "lesion.png", "--box", "95,82,167,154", "--overlay", out]);
+    measure("new.png");
+    let refused = |name: &str| format!("--overlay {name}: does not end in .png, but a PNG is written\n");
+    let thesis = fs::canonicalize(folder.0.join("thesis.tex")).unwrap();
+    for (out, want) in [
+        ("thesis.tex", refused("thesis.tex")),
+        ("link.png", refused(&thesis.display().to_string())),
+        ("link.tex", refused("link.tex")),
+        ("none.jpg", refused("none.jpg")),
+        ("png", refused("png")),
+    ] {
+        let output = measure(out);
+        assert_eq!((output.status.code(), message(&output)), (Some(2), format!("recist: {want}")), "{out}");
+        assert_eq!(fs::read(folder.0.join("thesis.tex")).unwrap(), b"years of work");
+        assert!(!folder.0.join("none.jpg").exists() && !folder.0.join("png").exists());
+    }
+    for out in ["new.png", "other.PNG"] {
+        let output = measure(out);
+        assert!(output.status.success(), "{}", message(&output));
+        assert!(fs::read(folder.0.join(out)).unwrap().starts_with(b"\x89PNG"));
     }
 }
 

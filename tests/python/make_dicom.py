@@ -189,6 +189,7 @@ def synthetic():
     colour.PixelData = bytes(ROWS * COLUMNS * 6)
     unreadable("colour", colour)
     unreadable("magnetic_resonance", dataset(signed, Modality="MR"))
+    unreadable("localizer", dataset(signed, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]))
     unreadable("zero_spacing", dataset(signed, PixelSpacing=["0", "0.75"]))
     short = dataset(signed)
     short.PixelData = short.PixelData[: ROWS * COLUMNS]

@@ -292,6 +292,54 @@ fn damaged_bundles_and_small_blocks_are_refused() {
 }
 
 #[test]
+fn a_slice_with_a_side_that_no_box_reaches_round_is_refused() {
+    let bundle = AlignedBytes::copy_of(&toy::bundle());
+    let bundle = bundle.as_slice();
+    let mut memory = vec![0_u8; 4 << 20];
+    let start = memory.as_ptr().align_offset(64);
+    let mut model = null_mut();
+    // SAFETY: bundle and block are valid and outlive the model.
+    let status = unsafe {
+        let block = memory[start..].as_mut_ptr().cast();
+        recist_open(bundle.as_ptr().cast(), bundle.len(), block, 3 << 20, &mut model)
+    };
+    assert_eq!(status, 0);
+    let longest = 1_000_000_000;
+    let bytes = 2 * (longest as usize + 1);
+    // Private, anonymous and not reserved, readable: zeros that take memory only where they are read.
+    // SAFETY: new pages, which overlap nothing.
+    let samples = unsafe { mmap(null_mut(), bytes, 1, 0x4022, -1, 0) };
+    assert_ne!(samples.addr(), usize::MAX, "no addresses");
+    for (width, height, want) in [
+        (1, longest, Status::NoContrast),
+        (1, longest + 1, Status::Slice),
+        (longest, 1, Status::NoContrast),
+        (longest + 1, 1, Status::Slice),
+    ] {
+        let slice = RecistSlice {
+            struct_size: u32::try_from(size_of::<RecistSlice>()).unwrap(),
+            width,
+            height,
+            row_stride: width,
+            hu: samples.cast(),
+            row_spacing_mm: 0.0,
+            column_spacing_mm: 0.0,
+        };
+        let side = |pixels: u32| f64::from(pixels.min(8)) - 0.5;
+        let area = RecistBox { x0: -0.5, y0: -0.5, x1: side(width), y1: side(height) };
+        let mut out = untouched();
+        // SAFETY: all pointers are valid, and the pages hold every sample.
+        let status = unsafe { recist_measure(model, &slice, &area, null(), &mut out) };
+        assert_eq!(status, want as i32, "{width} x {height}");
+    }
+    // SAFETY: the pages of this test alone, and an open model.
+    unsafe {
+        assert_eq!(munmap(samples, bytes), 0);
+        recist_close(model);
+    }
+}
+
+#[test]
 fn one_model_on_two_threads_is_refused_and_two_models_are_not() {
     let bundle = AlignedBytes::copy_of(&toy::bundle());
     let bundle = bundle.as_slice();

@@ -13,6 +13,7 @@ const BITS_ALLOCATED: &[u8] = b"\x28\0\x00\x01";
 const BITS_STORED: &[u8] = b"\x28\0\x01\x01";
 const HIGH_BIT: &[u8] = b"\x28\0\x02\x01";
 const RESCALE_SLOPE: &[u8] = b"\x28\0\x53\x10";
+const IMAGE_TYPE: &[u8] = b"\x08\0\x08\0";
 const MODALITY: &[u8] = b"\x08\0\x60\0";
 
 fn object(name: &str) -> Vec<u8> {
@@ -172,6 +173,41 @@ fn an_object_without_a_modality_is_refused() {
     for (elements, want) in cases {
         assert_eq!(refusal(&with(&object("no_spacing"), MODALITY, &elements)), want);
     }
+}
+
+#[test]
+fn a_localizer_is_refused_whether_the_image_or_its_frame_says_so() {
+    let image_type = |value: &str| {
+        let value = if value.len() % 2 == 1 { format!("{value} ") } else { value.to_owned() };
+        refusal(&with(&object("localizer"), IMAGE_TYPE, &element(IMAGE_TYPE, "CS", value.as_bytes())))
+    };
+    let refused =
+        |attribute: &str, found: &str| format!("DICOM {attribute} is {found}: a localizer is not a CT slice");
+    for found in ["ORIGINAL\\PRIMARY\\LOCALIZER", "DERIVED\\PRIMARY\\LOCALIZER\\NONE"] {
+        assert_eq!(image_type(found), refused("ImageType", found));
+    }
+    for found in ["ORIGINAL\\PRIMARY\\AXIAL", "ORIGINAL\\PRIMARY", "ORIGINAL\\LOCALIZER\\AXIAL", ""] {
+        assert_eq!(image_type(found), "none", "the control: {found:?}");
+    }
+
+    // An enhanced object of two frames, of which the shared groups begin with a frame type.
+    let frame_type = |found: &str| {
+        let whole = object("functional_groups");
+        let items = |tag: &[u8], content: &[u8]| {
+            let length = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+            let item = [b"\xFE\xFF\x00\xE0", &length(content.len())[..], content].concat();
+            [tag, b"SQ\0\0", &length(item.len()), &item].concat()
+        };
+        let sequence = items(b"\x18\0\x29\x93", &element(b"\x08\0\x07\x90", "CS", found.as_bytes()));
+        let groups = items(b"\x00\x52\x29\x92", &sequence);
+        let at = whole.windows(6).position(|w| w == b"\x00\x52\x29\x92SQ").unwrap();
+        let length = u32::from_le_bytes(whole[at + 8..at + 12].try_into().unwrap()) as usize;
+        let changed = [&whole[..at], &groups, &whole[at + 12 + length..]].concat();
+        CtFile::decode(&changed, Some(1)).map_or_else(|error| error.to_string(), |_| "none".to_owned())
+    };
+    let found = "ORIGINAL\\PRIMARY\\LOCALIZER\\NONE";
+    assert_eq!(frame_type(&format!("{found} ")), refused("FrameType", found));
+    assert_eq!(frame_type("ORIGINAL\\PRIMARY\\VOLUME\\NONE "), "none", "the control");
 }
 
 #[test]

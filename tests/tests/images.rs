@@ -111,6 +111,11 @@ fn what_cannot_be_read_is_named() {
         ),
         ("dicom/magnetic_resonance.dcm", None, "DICOM modality is MR, not CT"),
         (
+            "dicom/localizer.dcm",
+            None,
+            "DICOM ImageType is ORIGINAL\\PRIMARY\\LOCALIZER: a localizer is not a CT slice",
+        ),
+        (
             "dicom/zero_spacing.dcm",
             None,
             "DICOM PixelSpacing: pixel spacing must be from 0.01 to 10 mm: 0 mm rows, 0.75 mm columns",

@@ -20,7 +20,7 @@ impl Checkout {
             fs::create_dir_all(folder.join(inner)).unwrap();
         }
         fs::copy(repository().join("ci/package.sh"), folder.join("ci/package.sh")).unwrap();
-        for original in ["Cargo.toml", "LICENSE-MIT", "LICENSE-APACHE", "runtime", "tests"] {
+        for original in ["Cargo.toml", "LICENSE-MIT", "LICENSE-APACHE", "models", "runtime", "tests"] {
             symlink(repository().join(original), folder.join(original)).unwrap();
         }
         let cargo = "printf %s \"$CARGO_ENCODED_RUSTFLAGS\" >flags\n\
@@ -118,6 +118,33 @@ fn an_earlier_package_is_replaced_and_what_else_its_folder_holds_stays() {
     }
     for file in ["lib/librecist.so.0", "share/recist/old.c"] {
         assert!(!checkout.has(format!("prefix/{file}")), "{file} is of the earlier package only");
+    }
+}
+
+#[test]
+fn the_package_has_the_model_and_every_file_that_its_soup_document_names_or_says_where_it_is() {
+    let checkout = Checkout::new("named");
+    let output = checkout.package("package", &[]);
+    assert!(output.status.success(), "{output:?}");
+    let package = checkout.0.join("package");
+    let share = package.join("share/recist");
+    for name in ["models/edge.recist", "models/README.md"] {
+        assert!(fs::read(share.join(name)).unwrap() == fs::read(repository().join(name)).unwrap(), "{name}");
+    }
+
+    let soup = fs::read_to_string(share.join("SOUP.md")).unwrap();
+    let is_file = |name: &&str| name.contains('/') && !name.contains(['(', ' ']);
+    let names: Vec<_> = soup.split('`').skip(1).step_by(2).filter(is_file).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let of_repository =
+            ["ci/", "tests/", "trainer/", "runtime/"].iter().any(|part| name.starts_with(part));
+        let places = if of_repository { vec![repository()] } else { vec![package.as_path(), &share] };
+        assert!(places.iter().any(|place| place.join(name).exists()), "{name}");
+    }
+    for name in ["README", "Cargo.toml", "CHANGELOG.md"] {
+        let other = soup.replace(&format!("the repository's {name}"), "").replace("models/README.md", "");
+        assert!(soup.contains(&format!("the repository's {name}")) && !other.contains(name), "{name}");
     }
 }
 

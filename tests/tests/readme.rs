@@ -1,12 +1,10 @@
 //! The commands that README.md shows are run as it shows them; those of `recist-train` by the trainer's tests.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the repository")
-}
+use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
+use recist_tests::c_package::{self, installed, package, repository};
 
 /// The README's blocks, their four spaces taken off.
 fn blocks() -> Vec<String> {
@@ -34,7 +32,9 @@ fn blocks() -> Vec<String> {
 /// The lines of all blocks that call a program.
 fn commands() -> Vec<String> {
     let program = |line: &String| {
-        ["cargo ", "cc ", "ci/", "recist ", "recist-train "].iter().any(|p| line.starts_with(p))
+        ["cargo ", "cc ", "ci/", "cmake ", "recist ", "recist-train ", "target/"]
+            .iter()
+            .any(|p| line.starts_with(p))
     };
     blocks().iter().flat_map(|block| block.lines()).map(str::to_owned).filter(program).collect()
 }
@@ -70,9 +70,12 @@ fn no_command_is_left_out() {
         "recist batch CASES.csv",
         "recist info [MODEL]",
         "recist bench [MODEL]",
-        // In c_library.rs.
+        "recist --version",
         "ci/package.sh target/package",
-        "cc measure.c",
+        "cc target/package/share/recist/examples/measure.c",
+        "cc tests/c/make_slice.c",
+        "target/measure ",
+        "cmake ",
         // In trainer/tests/readme.rs.
         "recist-train ",
         // Runs this test.
@@ -105,12 +108,12 @@ fn the_synopsis_has_every_option_of_every_command_and_no_other() {
         text.split("--").skip(1).map(|rest| rest.split(|c| !letter(c)).next().unwrap().to_owned()).collect()
     };
     for command in synopsis.split("\nrecist ").map(|part| part.trim_start_matches("recist ")) {
-        let name = command.split(' ').next().unwrap();
+        let name = command.split_whitespace().next().unwrap();
         let help = run("cargo run --quiet --bin recist --", &[name, "--help"]);
         let (_, listed) = help.split_once("Options:").unwrap();
         let mut listed: BTreeSet<String> = listed
             .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("--"))
+            .filter_map(|line| line.trim_start().trim_start_matches("-V, ").strip_prefix("--"))
             .map(|line| line.split_whitespace().next().unwrap().trim_end_matches(',').to_owned())
             .collect();
         listed.retain(|option| option != "help");
@@ -152,10 +155,64 @@ fn the_measure_commands_find_the_samples_axes_with_the_built_in_model() {
         assert!(text.contains(&format!("\"{key}\":")), "{key} in {text}");
     }
 
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let lengths = format!("{:.1} mm and {:.1} mm", millimetres("long_axis"), millimetres("short_axis"));
+    assert!(readme.contains(&format!("It prints {lengths}")), "{lengths}");
+
     let printed = run(&with_picture, &[]);
     assert!(printed.contains("long axis") && printed.contains("mm"), "{printed}");
     let picture = std::fs::read(repository().join("target/phantom.png")).unwrap();
     assert!(picture.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn every_warning_is_listed_as_reports_have_it_with_the_limits_of_confidence() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    for warning in Warning::ALL {
+        assert!(readme.contains(&format!("\n- `{warning}`\n")), "{warning}");
+    }
+    let limits =
+        format!("Below {LOWEST_CONFIDENCE} nothing is measured; below {LOW_CONFIDENCE} has a warning.");
+    assert!(readme.contains(&limits), "{limits}");
+}
+
+/// What these lines print, run by a shell in the repository on the tests' own package.
+fn run_script(lines: &str) -> String {
+    let script = lines.replace("target/package", "target/c-package");
+    c_package::run(Command::new("sh").args(["-e", "-c", &script]).current_dir(repository()))
+}
+
+/// As [`run_script`], with the only block that holds `part`.
+fn run_block(part: &str) -> String {
+    let mut with_part = blocks().into_iter().filter(|block| block.contains(part));
+    let block = with_part.next().unwrap();
+    assert!(with_part.next().is_none(), "more than one block with {part:?}");
+    run_script(&block)
+}
+
+#[test]
+fn the_c_recipes_build_the_example_that_measures_the_lesion() {
+    assert_eq!(package(), repository().join("target/c-package"));
+    let [shared, placed, cmake] = ["$(pkg-config", "librecist.a \\", "cmake -S"];
+    let call = command("target/measure ");
+    let measured = |program: &str| run_script(&call.replacen("target/measure", program, 1));
+    run_script(&command("make_slice.c"));
+    run_block(placed);
+    // The lesion of make_slice.c is 38 x 24 pixels of 0.75 mm.
+    let want = measured("target/measure-static");
+    let number = |name: &str| -> f64 {
+        let line = want.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    let (long, short) = (number("long_mm"), number("short_mm"));
+    assert!((long - 28.5).abs() < 2.0 && (short - 18.0).abs() < 2.0, "{want}");
+    for _ in installed(&["pkg-config"]) {
+        assert_eq!(run_block(shared), want);
+        for _ in installed(&["cmake"]) {
+            run_block(cmake);
+            assert_eq!(measured("target/examples/measure"), want);
+        }
+    }
 }
 
 #[test]

@@ -155,6 +155,25 @@ mod tests {
     }
 
     #[test]
+    fn of_equal_values_the_first_is_the_maximum() {
+        let mut map = [0.0; 256];
+        for (x, y) in [(12, 5), (4, 9), (12, 9)] {
+            map[y * 16 + x] = 0.5;
+        }
+        assert_eq!(Neighbourhood::of(&map, 16).maximum, [12, 5]);
+        map[9 * 16 + 4] = 0.75;
+        assert_eq!(Neighbourhood::of(&map, 16).maximum, [4, 9], "the control");
+    }
+
+    #[test]
+    fn a_map_without_a_positive_value_has_a_position_all_the_same() {
+        for nothing in [0.0, -1.0, f32::NAN] {
+            let peak = decode(&[nothing; 256], 16, Decoding::SubPixel);
+            assert_eq!(peak, Peak { position: Point::default(), confidence: 0.0 }, "{nothing}");
+        }
+    }
+
+    #[test]
     fn a_peak_at_the_edge_stays_inside_the_map() {
         for (x, y) in [(0.0, 0.0), (31.0, 0.4), (30.6, 31.0), (0.2, 16.0)] {
             let center = Point::new(x, y);

@@ -239,3 +239,124 @@ impl<E: fmt::Display> fmt::Display for MeasureError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for MeasureError<E> {}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use super::*;
+    use crate::cascade::{CanonicalKeypoint, MASK_SIZE};
+    use crate::geometry::Theta;
+    use crate::image::Samples;
+
+    /// A cascade that sees what it is told to, in a patch that is the canonical one.
+    #[derive(Clone, Copy)]
+    struct Seen {
+        /// Half of the long axis, which lies along x, in half patch widths.
+        half_long: f64,
+        /// The cosine of the angle between the axes.
+        cosine: f64,
+        confidence: f32,
+        mask: [f32; MASK_PIXELS],
+    }
+
+    /// Clear, perpendicular, half as wide as the patch, and without a mask.
+    const CLEAR: Seen = Seen { half_long: 0.5, cosine: 0.0, confidence: 0.9, mask: [f32::NAN; MASK_PIXELS] };
+
+    /// Half of the short axis, in half patch widths.
+    const HALF_SHORT: f64 = 0.3;
+
+    impl Cascade for Seen {
+        type Error = Infallible;
+
+        fn find(
+            &mut self,
+            workspace: &mut Workspace,
+            _: &mut dyn FnMut(Stage),
+        ) -> Result<Findings, MeasureError<Infallible>> {
+            workspace.mask = self.mask;
+            let sine = (1.0 - self.cosine * self.cosine).sqrt();
+            let (long, short) = (Point::new(self.half_long, 0.0), Point::new(self.cosine, sine) * HALF_SHORT);
+            let keypoints = [long * -1.0, long, short * -1.0, short]
+                .map(|position| CanonicalKeypoint { position, confidence: self.confidence });
+            let theta = Theta::from_double_angle(Point::default(), 1.0, 0.0, 1.0);
+            Ok(Findings { theta: theta.map_err(MeasureError::Theta)?, keypoints })
+        }
+    }
+
+    /// The mask's pixels in the ellipse on the axes of [`CLEAR`].
+    const ELLIPSE_PIXELS: usize = 124;
+
+    /// Measures in a box of 40 pixels, `x0` pixels from the left; the patch is 50 pixels wide.
+    fn measured(mut seen: Seen, x0: f64) -> Result<Measurement, MeasureError<Infallible>> {
+        let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
+        let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
+        let area = LesionBox::new(x0, 12.0, x0 + 40.0, 52.0).unwrap();
+        measure(&slice, area, &mut seen, &mut Box::new(Workspace::new()), |_| ())
+    }
+
+    #[test]
+    fn a_warning_begins_beyond_its_limit_and_not_at_it() {
+        let long = |half_long| Seen { half_long, ..CLEAR };
+        let filling = long(0.68);
+        assert_eq!(measured(filling, 12.0).unwrap().axes.long().length(), FILLED * 40.0, "at the limit");
+        let confident = |confidence| Seen { confidence, ..CLEAR };
+        let leaning = |cosine| Seen { cosine, ..CLEAR };
+        for (warning, seen, x0, want) in [
+            (Warning::FillsBox, filling, 12.0, false),
+            (Warning::FillsBox, long(0.680_001), 12.0, true),
+            (Warning::NearEdge, long(NEAR_EDGE), 12.0, false),
+            (Warning::NearEdge, long(NEAR_EDGE.next_up()), 12.0, true),
+            (Warning::LowConfidence, confident(LOW_CONFIDENCE), 12.0, false),
+            (Warning::LowConfidence, confident(LOW_CONFIDENCE.next_down()), 12.0, true),
+            (Warning::NotPerpendicular, leaning(OBLIQUE - 1e-9), 12.0, false),
+            (Warning::NotPerpendicular, leaning(OBLIQUE + 1e-9), 12.0, true),
+            (Warning::NotPerpendicular, leaning(-OBLIQUE - 1e-9), 12.0, true),
+            (Warning::BeyondSlice, CLEAR, -0.5, false),
+            (Warning::BeyondSlice, CLEAR, -0.6, true),
+            (Warning::BeyondSlice, CLEAR, 23.5, false),
+            (Warning::BeyondSlice, CLEAR, 23.6, true),
+        ] {
+            let warnings = measured(seen, x0).unwrap().warnings;
+            assert_eq!(warnings.contains(warning), want, "{warning:?} {want}");
+        }
+    }
+
+    #[test]
+    fn the_lowest_confidence_is_measured_and_less_is_not() {
+        let with = |confidence| measured(Seen { confidence, ..CLEAR }, 12.0);
+        assert_eq!(with(LOWEST_CONFIDENCE).unwrap().confidence(), LOWEST_CONFIDENCE);
+        let less = with(LOWEST_CONFIDENCE.next_down());
+        assert!(matches!(less, Err(MeasureError::NoKeypoint { keypoint: 0, .. })), "{less:?}");
+    }
+
+    /// A mask that has `common` pixels in common with the ellipse on the axes of [`CLEAR`], and both `together`.
+    fn mask(common: usize, together: usize) -> [f32; MASK_PIXELS] {
+        let normalised = AffineMap::pixels_to_normalised(MASK_SIZE);
+        let (mut inside, mut outside) = (common, together - ELLIPSE_PIXELS);
+        core::array::from_fn(|i| {
+            let at = normalised.apply(Point::new((i % MASK_SIZE) as f64, (i / MASK_SIZE) as f64));
+            let (u, v) = (at.x / CLEAR.half_long, at.y / HALF_SHORT);
+            let left = if u * u + v * v <= 1.0 { &mut inside } else { &mut outside };
+            let is_lesion = *left > 0;
+            *left = left.saturating_sub(1);
+            f32::from(is_lesion)
+        })
+    }
+
+    #[test]
+    fn the_least_overlap_is_measured_and_the_low_one_has_no_warning_but_less_is_and_has() {
+        let with = |common, together| measured(Seen { mask: mask(common, together), ..CLEAR }, 12.0);
+        assert_eq!(with(ELLIPSE_PIXELS, ELLIPSE_PIXELS).unwrap().overlap, 1.0);
+        for (common, together, want) in [
+            (ELLIPSE_PIXELS, 2 * ELLIPSE_PIXELS, Some(false)),
+            (ELLIPSE_PIXELS, 2 * ELLIPSE_PIXELS + 1, Some(true)),
+            (ELLIPSE_PIXELS, 4 * ELLIPSE_PIXELS, Some(true)),
+            (ELLIPSE_PIXELS, 4 * ELLIPSE_PIXELS + 1, None),
+        ] {
+            let got = with(common, together);
+            let warned = got.ok().map(|measured| measured.warnings.contains(Warning::LowOverlap));
+            assert_eq!(warned, want, "{common} of {together}");
+        }
+    }
+}

@@ -40,9 +40,9 @@ statuses! {
     BundleForeign = 8, "the bundle is made for another cascade";
     Slice = 9, "width, height or row stride of the slice cannot be";
     Spacing = 10, "the pixel spacing must be from 0.01 to 10 mm, or 0 for both where it is unknown";
-    Box = 11, "the box is not finite, reversed or empty";
+    Box = 11, "the box is not finite, more than 1e9 pixels away, reversed or empty";
     BoxOutside = 12, "the centre of the box does not lie on the slice";
-    BoxSize = 13, "the box is larger than the slice or shorter than 4 pixels";
+    BoxSize = 13, "the box is wider or higher than the slice, or its longer side is below 4 pixels";
     NoContrast = 14, "the box shows no contrast";
     NoLesion = 15, "no lesion was seen clearly: draw the box round the whole lesion, about twice its size";
     Busy = 16, "another call is running on this model";

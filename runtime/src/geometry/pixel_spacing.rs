@@ -26,6 +26,9 @@ impl PixelSpacing {
     /// beyond was written in another unit or has lost its decimal point.
     pub const RANGE: RangeInclusive<f64> = 0.01..=10.0;
 
+    /// How far two writings of one spacing may lie apart, as a share of it: tables round.
+    pub const ROUNDING: f64 = 0.01;
+
     /// The spacing between rows (vertical) and between columns (horizontal).
     ///
     /// # Errors
@@ -48,6 +51,13 @@ impl PixelSpacing {
     #[must_use]
     pub fn column_mm(self) -> f64 {
         self.column_mm
+    }
+
+    /// Whether `other` can be this spacing, rounded: neither differs by more than [`PixelSpacing::ROUNDING`] of it.
+    #[must_use]
+    pub fn agrees_with(self, other: Self) -> bool {
+        let agree = |own: f64, other: f64| (own - other).abs() <= Self::ROUNDING * own;
+        agree(self.row_mm, other.row_mm) && agree(self.column_mm, other.column_mm)
     }
 
     /// The vector in millimetres of a vector in slice pixels.
@@ -94,6 +104,24 @@ mod tests {
         for (name, end, want) in cases {
             let got = spacing.distance_mm(Point::default(), end);
             assert!((got - want).abs() < 1e-12, "{name}: got {got} mm, want {want} mm");
+        }
+    }
+
+    #[test]
+    fn a_spacing_agrees_with_its_rounded_writing_on_both_axes() {
+        let exact = PixelSpacing::new(0.703_125, 1.0).unwrap();
+        for (row, column, want) in [
+            (0.703_125, 1.0, true),
+            (0.70, 1.0, true),
+            (0.71, 0.991, true),
+            (0.703_125, 1.009, true),
+            (0.703_125, 1.011, false),
+            (0.69, 1.0, false),
+            (7.0, 1.0, false),
+            (1.0, 0.703_125, false),
+        ] {
+            let other = PixelSpacing::new(row, column).unwrap();
+            assert_eq!(exact.agrees_with(other), want, "{row}, {column}");
         }
     }
 

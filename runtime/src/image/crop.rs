@@ -3,7 +3,8 @@ use core::fmt;
 use super::{CtSlice, PATCH_SIZE, Patch};
 use crate::geometry::LesionBox;
 
-/// The shortest side, in pixels, of a box that can be measured: on fewer samples there is nothing to see.
+/// The least, in pixels, that the longer side of a box that can be measured has: on fewer samples there is nothing to
+/// see.
 pub const MINIMUM_SIDE: f64 = 4.0;
 
 /// The side of the patch's square, in sides of the box grown to a square: what lies just outside the box is
@@ -173,7 +174,10 @@ impl fmt::Display for CropError {
                 write!(f, "lesion box {area} is larger than the slice of {width} x {height} px")
             }
             Self::TooSmall { area } => {
-                write!(f, "lesion box {area} is smaller than {MINIMUM_SIDE} px: too few pixels to measure")
+                write!(
+                    f,
+                    "the longer side of lesion box {area} is below {MINIMUM_SIDE} px: too few pixels to measure"
+                )
             }
         }
     }
@@ -257,7 +261,14 @@ mod tests {
             ([70.0, 0.0, 90.0, 20.0], "lesion box 70,0,90,20 has its centre outside the slice of 64 x 48 px"),
             ([0.0, 10.0, 65.0, 30.0], "lesion box 0,10,65,30 is larger than the slice of 64 x 48 px"),
             ([0.0, -1.0, 40.0, 48.0], "lesion box 0,-1,40,48 is larger than the slice of 64 x 48 px"),
-            ([3.0, 3.0, 5.0, 5.0], "lesion box 3,3,5,5 is smaller than 4 px: too few pixels to measure"),
+            (
+                [3.0, 3.0, 5.0, 5.0],
+                "the longer side of lesion box 3,3,5,5 is below 4 px: too few pixels to measure",
+            ),
+            (
+                [3.0, 3.0, 5.0, 6.9],
+                "the longer side of lesion box 3,3,5,6.9 is below 4 px: too few pixels to measure",
+            ),
         ];
         let drawn = |[x0, y0, x1, y1]: [f64; 4]| LesionBox::new(x0, y0, x1, y1).unwrap();
         for (corners, message) in cases {
@@ -265,5 +276,9 @@ mod tests {
         }
         let beyond = drawn([-10.0, 0.0, 30.0, 20.0]);
         assert!(cropped(&samples, 64, beyond).is_ok(), "reaching beyond the slice is allowed");
+        for narrow in [[3.0, 3.0, 6.0, 13.0], [3.0, 3.0, 13.0, 6.0], [3.0, 3.0, 4.0, 7.0]] {
+            assert!(cropped(&samples, 64, drawn(narrow)).is_ok(), "the longer side counts: {narrow:?}");
+        }
+        assert!(cropped(&samples, 64, drawn([0.0, 0.0, 64.0, 48.0])).is_ok(), "as large as the slice");
     }
 }

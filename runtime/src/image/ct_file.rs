@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use super::dicom::{self, DicomError};
@@ -24,6 +24,11 @@ pub enum FileError {
     Read(io::Error),
     /// The path is a folder.
     Folder,
+    /// The path leads to a pipe, a device or the like, which may never end.
+    NotRegular {
+        /// What is there, all links followed.
+        path: PathBuf,
+    },
     /// The file has no bytes.
     Empty,
     /// The file is neither DICOM Part 10 nor PNG.
@@ -33,6 +38,13 @@ pub enum FileError {
         /// The frame, from 1.
         frame: u32,
     },
+    /// The file states another pixel spacing than the one that was given for it.
+    Spacing {
+        /// The file's.
+        stated: PixelSpacing,
+        /// The other.
+        given: PixelSpacing,
+    },
     /// The DICOM object cannot be used.
     Dicom(DicomError),
     /// The PNG picture cannot be used.
@@ -41,7 +53,8 @@ pub enum FileError {
 
 impl CtFile {
     /// Reads DICOM Part 10 (CT), 16-bit grey PNG in DeepLesion's coding (Hounsfield units + 32768) or 8-bit
-    /// grey PNG (grey values as they are), by the file's contents and not its name.
+    /// grey PNG (grey values as they are), by the file's contents and not its name. Links are followed, to a regular
+    /// file only.
     ///
     /// `frame` counts from 1 and chooses a frame of a multi-frame DICOM object. Pixel spacing comes from
     /// DICOM's PixelSpacing alone, never from ImagerPixelSpacing, which is measured at the detector.
@@ -49,8 +62,12 @@ impl CtFile {
     /// # Errors
     /// See [`FileError`]; what is not supported is named.
     pub fn read(path: &Path, frame: Option<u32>) -> Result<Self, FileError> {
-        if fs::metadata(path).map_err(FileError::Read)?.is_dir() {
+        let metadata = fs::metadata(path).map_err(FileError::Read)?;
+        if metadata.is_dir() {
             return Err(FileError::Folder);
+        }
+        if !metadata.is_file() {
+            return Err(FileError::NotRegular { path: fs::canonicalize(path).map_err(FileError::Read)? });
         }
         let bytes = fs::read(path).map_err(FileError::Read)?;
         Self::decode(&bytes, frame)
@@ -84,6 +101,19 @@ impl CtFile {
             .expect("a file's samples fill its rows and columns: checked when it was read")
     }
 
+    /// The slice, with the `given` pixel spacing where the file states none.
+    ///
+    /// # Errors
+    /// If the file states a spacing that does not agree with the given one ([`PixelSpacing::agrees_with`]).
+    pub fn slice_spaced(&self, given: Option<PixelSpacing>) -> Result<CtSlice<'_>, FileError> {
+        match (self.spacing, given) {
+            (Some(stated), Some(given)) if !stated.agrees_with(given) => {
+                Err(FileError::Spacing { stated, given })
+            }
+            (stated, given) => Ok(self.slice().with_spacing(stated.or(given))),
+        }
+    }
+
     /// The samples in Hounsfield units (grey values for 8-bit PNG), row by row.
     #[must_use]
     pub fn samples(&self) -> &[f32] {
@@ -96,11 +126,20 @@ impl fmt::Display for FileError {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
             Self::Folder => f.write_str("is a folder, not a file"),
+            Self::NotRegular { path } => write!(f, "{} is not a regular file", path.display()),
             Self::Empty => f.write_str("is empty"),
             Self::Unknown => f.write_str("is neither DICOM Part 10 nor PNG"),
             Self::NoFrames { frame } => {
                 write!(f, "frame {frame} was asked for, but a PNG file has no frames")
             }
+            Self::Spacing { stated, given } => write!(
+                f,
+                "the file states a pixel spacing of {},{} mm, but {},{} mm is given",
+                stated.row_mm(),
+                stated.column_mm(),
+                given.row_mm(),
+                given.column_mm()
+            ),
             Self::Dicom(error) => error.fmt(f),
             Self::Png(error) => error.fmt(f),
         }
@@ -113,7 +152,12 @@ impl std::error::Error for FileError {
             Self::Read(error) => Some(error),
             Self::Dicom(error) => Some(error),
             Self::Png(error) => Some(error),
-            Self::Folder | Self::Empty | Self::Unknown | Self::NoFrames { .. } => None,
+            Self::Folder
+            | Self::NotRegular { .. }
+            | Self::Empty
+            | Self::Unknown
+            | Self::NoFrames { .. }
+            | Self::Spacing { .. } => None,
         }
     }
 }

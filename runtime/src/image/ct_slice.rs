@@ -13,7 +13,8 @@ pub enum Samples<'a> {
     F32(&'a [f32]),
 }
 
-/// A CT slice, borrowed: at least one row and one column, all of it inside the samples.
+/// A CT slice, borrowed: at least one row and one column, at most [`CtSlice::LONGEST_SIDE`] of each, all of it inside
+/// the samples.
 ///
 /// x is the column, y the row, y grows downwards, and the centre of the first pixel is (0, 0).
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,13 @@ pub struct CtSlice<'a> {
 pub enum SliceError {
     /// The slice has no pixels.
     Empty {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+    },
+    /// A side is longer than [`CtSlice::LONGEST_SIDE`].
+    Side {
         /// Columns.
         width: usize,
         /// Rows.
@@ -57,10 +65,14 @@ pub enum SliceError {
 }
 
 impl<'a> CtSlice<'a> {
+    /// The most columns and the most rows: a box can be drawn round all of them ([`LesionBox::FARTHEST`]).
+    pub const LONGEST_SIDE: usize = 1_000_000_000;
+
     /// The slice of `width` x `height` pixels whose rows begin `row_stride` samples apart.
     ///
     /// # Errors
-    /// If there are no pixels, `row_stride` is less than `width`, or the last pixel lies beyond the samples.
+    /// If there are no pixels, a side is too long, `row_stride` is less than `width`, or the last pixel lies beyond the
+    /// samples.
     pub fn new(
         samples: Samples<'a>,
         [width, height]: [usize; 2],
@@ -69,6 +81,9 @@ impl<'a> CtSlice<'a> {
     ) -> Result<Self, SliceError> {
         if width == 0 || height == 0 {
             return Err(SliceError::Empty { width, height });
+        }
+        if width > Self::LONGEST_SIDE || height > Self::LONGEST_SIDE {
+            return Err(SliceError::Side { width, height });
         }
         if row_stride < width {
             return Err(SliceError::Stride { width, row_stride });
@@ -110,7 +125,7 @@ impl<'a> CtSlice<'a> {
     pub fn area(&self) -> LesionBox {
         let side = |n: usize| n as f64 - 0.5;
         LesionBox::new(-0.5, -0.5, side(self.width), side(self.height))
-            .expect("a slice has at least one pixel")
+            .expect("a slice has at least one pixel, and no side longer than a box reaches")
     }
 
     /// Whether the point lies on a pixel of the slice.
@@ -146,6 +161,10 @@ impl fmt::Display for SliceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty { width, height } => write!(f, "slice is empty: {width} x {height} px"),
+            Self::Side { width, height } => {
+                let most = CtSlice::LONGEST_SIDE;
+                write!(f, "slice of {width} x {height} px has a side longer than {most} px")
+            }
             Self::Stride { width, row_stride } => {
                 write!(f, "slice rows of {width} samples cannot begin {row_stride} samples apart")
             }
@@ -174,11 +193,23 @@ mod tests {
             ([0, 5], 4, "slice is empty: 0 x 5 px"),
             ([4, 5], 3, "slice rows of 4 samples cannot begin 3 samples apart"),
             ([4, 6], 4, "slice of 4 x 6 px with rows 4 samples apart does not fit 20 samples"),
-            ([1, usize::MAX], usize::MAX, "slice of 1 x 18446744073709551615 px"),
+            ([1, 1_000_000_000], usize::MAX, "slice of 1 x 1000000000 px with rows"),
+            ([1, 1_000_000_001], 1, "slice of 1 x 1000000001 px has a side longer than 1000000000 px"),
+            ([1_000_000_001, 1], 1_000_000_001, "slice of 1000000001 x 1 px has a side longer than"),
         ];
         for (size, stride, message) in cases {
             let got = slice(size, stride).unwrap_err().to_string();
             assert!(got.starts_with(message), "{got}");
+        }
+    }
+
+    #[test]
+    fn the_longest_slice_has_an_area() {
+        let longest = [[1, CtSlice::LONGEST_SIDE], [CtSlice::LONGEST_SIDE, 1]];
+        for [width, height] in longest {
+            let slice =
+                CtSlice { samples: Samples::I16(&[]), width, height, row_stride: width, spacing: None };
+            assert_eq!(slice.area().corners()[2..], [width as f64 - 0.5, height as f64 - 0.5]);
         }
     }
 

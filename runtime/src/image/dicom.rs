@@ -24,7 +24,10 @@ const PADDING_HU: f64 = -1024.0;
 mod tags {
     use dicom_object::Tag;
 
+    pub(super) const IMAGE_TYPE: Tag = Tag(0x0008, 0x0008);
     pub(super) const MODALITY: Tag = Tag(0x0008, 0x0060);
+    pub(super) const FRAME_TYPE: Tag = Tag(0x0008, 0x9007);
+    pub(super) const CT_IMAGE_FRAME_TYPE_SEQUENCE: Tag = Tag(0x0018, 0x9329);
     pub(super) const SAMPLES_PER_PIXEL: Tag = Tag(0x0028, 0x0002);
     pub(super) const PHOTOMETRIC_INTERPRETATION: Tag = Tag(0x0028, 0x0004);
     pub(super) const NUMBER_OF_FRAMES: Tag = Tag(0x0028, 0x0008);
@@ -51,6 +54,7 @@ pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomEr
     let frames = frames(&object)?;
     let frame = choose_frame(frame, frames)?;
     let groups = functional_groups(&object, frame);
+    check_flavour(&groups)?;
     let layout = Layout::of(&object)?;
     layout.check(&object, pictures, frame, frames)?;
 
@@ -119,6 +123,19 @@ fn check_kind(object: &DefaultDicomObject) -> Result<(), DicomError> {
     Ok(())
 }
 
+/// Refuses a localizer: a projection, in which no pixel has a size in the patient. ImageType says it, and of the frames
+/// of an enhanced object FrameType (PS3.3, C.8.2.1.1.1 and C.8.16.1).
+fn check_flavour(groups: &[&InMemDicomObject]) -> Result<(), DicomError> {
+    for (tag, attribute) in [(tags::FRAME_TYPE, "FrameType"), (tags::IMAGE_TYPE, "ImageType")] {
+        if let Some(found) = groups.iter().find_map(|group| text(group, tag))
+            && found.split('\\').nth(2).is_some_and(|flavour| flavour.trim() == "LOCALIZER")
+        {
+            return Err(DicomError::Localizer { attribute, found });
+        }
+    }
+    Ok(())
+}
+
 fn photometric(object: &InMemDicomObject) -> Result<String, DicomError> {
     text(object, tags::PHOTOMETRIC_INTERPRETATION)
         .ok_or(DicomError::Missing { attribute: "PhotometricInterpretation" })
@@ -148,7 +165,11 @@ fn choose_frame(frame: Option<u32>, frames: u32) -> Result<u32, DicomError> {
 fn functional_groups(object: &InMemDicomObject, frame: u32) -> Vec<&InMemDicomObject> {
     let per_frame = item(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frame as usize);
     let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0);
-    let macros = [tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tags::PIXEL_MEASURES_SEQUENCE];
+    let macros = [
+        tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
+        tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
+        tags::PIXEL_MEASURES_SEQUENCE,
+    ];
     let groups = per_frame.into_iter().chain(shared);
     groups.flat_map(|g| macros.into_iter().filter_map(|m| item(g, m, 0))).chain([object]).collect()
 }

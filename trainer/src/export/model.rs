@@ -58,7 +58,7 @@ impl TrainedModel {
     #[must_use]
     pub fn files(run: &Path) -> Vec<PathBuf> {
         let texts = ["configuration.toml", "network.toml", "data.txt", "metrics.jsonl"];
-        let weights = ["start", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
+        let weights = ["start", "start-resnet", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
         texts.into_iter().map(str::to_owned).chain(weights).map(|name| run.join(name)).collect()
     }
 

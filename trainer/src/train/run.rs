@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
         fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
         if !exists {
             // A start that failed before the run was one may have left some.
-            for name in [START, RESNET_START, CHECKPOINT] {
+            for name in [START, RESNET_START, CHECKPOINT, WEIGHTS] {
                 let path = folder.join(name);
                 if path.exists() {
                     fs::remove_file(&path).map_err(|error| named(&path, &error))?;

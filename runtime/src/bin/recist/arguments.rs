@@ -9,8 +9,12 @@ use crate::engine::EngineName;
 /// Measure lesions on CT slices: long and short axis (RECIST) from a rough box. Not a medical device.
 #[derive(FromArgs)]
 pub(crate) struct Arguments {
+    /// print the program's version
+    #[argh(switch, short = 'V')]
+    pub(crate) version: bool,
+
     #[argh(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(FromArgs)]
@@ -30,16 +34,17 @@ pub(crate) struct Measure {
     #[argh(positional)]
     pub(crate) image: PathBuf,
 
-    /// rough box round the whole lesion in slice pixels: x0,y0,x1,y1
+    /// rough box round the whole lesion in slice pixels: x0,y0,x1,y1; not larger than the slice, and its longer side
+    /// at least 4 pixels
     #[argh(option, long = "box", from_str_fn(lesion_box))]
     pub(crate) area: LesionBox,
 
-    /// pixel spacing in mm: ROW,COLUMN; instead of the file's
+    /// pixel spacing in mm: ROW,COLUMN; for a file that states none, another than the file's is refused
     #[argh(option, from_str_fn(pixel_spacing))]
     pub(crate) spacing: Option<PixelSpacing>,
 
     /// frame of a multi-frame DICOM file, from 1
-    #[argh(option)]
+    #[argh(option, from_str_fn(frame))]
     pub(crate) frame: Option<u32>,
 
     /// model bundle; the built-in model if absent
@@ -59,16 +64,18 @@ pub(crate) struct Measure {
     #[argh(switch)]
     pub(crate) json: bool,
 
-    /// write a PNG picture of the measurement
+    /// write a picture of the measurement to a file whose name ends in .png
     #[argh(option)]
     pub(crate) overlay: Option<PathBuf>,
 }
 
-/// Measure many lesions: a CSV of cases to a CSV of results.
+/// Measure many lesions: a CSV of cases to a CSV of results. Warnings, for which the results have no column, go to
+/// standard error.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "batch")]
 pub(crate) struct Batch {
-    /// columns image,x0,y0,x1,y1 and optionally row_spacing_mm,column_spacing_mm; images relative to it
+    /// columns image,x0,y0,x1,y1 and optionally row_spacing_mm,column_spacing_mm (for images that state none);
+    /// images relative to it
     #[argh(positional)]
     pub(crate) cases: PathBuf,
 
@@ -115,6 +122,11 @@ fn lesion_box(text: &str) -> Result<LesionBox, String> {
 fn pixel_spacing(text: &str) -> Result<PixelSpacing, String> {
     let [row_mm, column_mm] = numbers(text)?;
     PixelSpacing::new(row_mm, column_mm).map_err(|e| e.to_string())
+}
+
+fn frame(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|frame| *frame > 0);
+    number.ok_or(format!("\"{text}\" is not a number from 1"))
 }
 
 fn jobs(text: &str) -> Result<usize, String> {

@@ -1,9 +1,10 @@
 //! `recist batch`: rows are written in the order of the cases to a partial file beside the results, which the
 //! same call after an interruption finds and continues if nothing that its rows depend on has changed. At the end
-//! it is renamed to the results.
+//! it is renamed to the results. Warnings, for which the results have no column, are told as their rows are written.
 
 mod cases;
 mod partial;
+mod results;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,41 +13,40 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use recist::cascade::{Measurement, Networks, Workspace};
+use recist::cascade::{Networks, Workspace};
 
 use crate::arguments::Batch;
 use crate::error::Error;
 use crate::model::Model;
 use crate::output::destination;
+use crate::warn;
 use partial::Partial;
-
-const RESULTS: &str = "image,long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,\
-                       long_px,short_px,long_mm,short_mm,confidence,status";
-
-/// Columns of the results between the image and the status.
-const NUMBERS: usize = 13;
+use results::{HEADER, row, warnings};
 
 pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
     let out = destination(&arguments.out, &arguments.model)?;
-    measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, || model.networks())
+    let networks = || model.networks();
+    measure_all(&arguments.cases, &out, model.name().sha256, arguments.jobs, networks, warn)
 }
 
 /// Measures the cases in up to `jobs` threads, each with networks of its own; all are the model of that digest.
+/// `warn` is told of every case that is measured with a warning, in their order, and at the end of how many.
 fn measure_all<N: Networks + Send>(
     cases_path: &Path,
     out: &Path,
     model: [u8; 32],
     jobs: usize,
     networks: impl Fn() -> N,
+    mut warn: impl FnMut(String),
 ) -> Result<(), Error> {
     let bytes = fs::read(cases_path).map_err(|e| Error::file(cases_path, e))?;
     let cases = cases::read(&bytes).map_err(|e| Error::file(cases_path, e))?;
     let folder = cases_path.parent().unwrap_or(Path::new(""));
     let images = cases.iter().map(|case| folder.join(&case.image));
     let out = &destination(out, images.clone().chain([cases_path.to_owned()]))?;
-    let mut partial = Partial::open(Partial::path(out, &bytes, model, images), RESULTS)?;
-    let (done, mut not_measured) = (partial.rows, partial.not_measured);
+    let mut partial = Partial::open(Partial::path(out, &bytes, model, images), HEADER)?;
+    let (done, mut not_measured, mut warned) = (partial.rows, partial.not_measured, 0);
 
     let next = AtomicUsize::new(done);
     thread::scope(|scope| {
@@ -75,49 +75,30 @@ fn measure_all<N: Networks + Send>(
         for (index, outcome) in receiver {
             waiting.insert(index, outcome);
             while let Some(outcome) = waiting.remove(&at) {
+                let image = &cases[at].image;
                 not_measured += usize::from(outcome.is_err());
-                partial.append(&row(&cases[at].image, outcome))?;
+                let warnings = outcome.as_ref().map_or_else(|_| String::new(), warnings);
+                partial.append(&row(image, outcome))?;
                 at += 1;
+                if !warnings.is_empty() {
+                    warned += 1;
+                    warn(format!("case {at}, {image}: warning: {warnings}"));
+                }
             }
         }
         Ok(())
     })?;
     partial.finish(out)?;
+    if warned > 0 {
+        let earlier =
+            if done > 0 { format!(", not counting the {done} of an earlier run") } else { String::new() };
+        warn(format!("measured with a warning: {warned} of {} cases{earlier}", cases.len()));
+    }
     if not_measured == 0 {
         return Ok(());
     }
     let (all, out) = (cases.len(), out.display());
     Err(Error::Failed(format!("{not_measured} of {all} cases could not be measured: see {out}")))
-}
-
-/// The line of the results for one case, with its line break.
-fn row(image: &str, outcome: Result<Measurement, String>) -> Vec<u8> {
-    let mut fields = vec![image.to_owned()];
-    match outcome {
-        Ok(measured) => {
-            let (long, short) = (measured.axes.long(), measured.axes.short());
-            let ends = measured.axes.keypoints().to_array();
-            let mm = |axis: recist::geometry::Axis| measured.spacing.map(|s| axis.length_mm(s));
-            let numbers = ends.iter().flat_map(|p| [Some(p.x), Some(p.y)]).chain([
-                Some(long.length()),
-                Some(short.length()),
-                mm(long),
-                mm(short),
-                Some(f64::from(measured.confidence())),
-            ]);
-            fields.extend(numbers.map(|n| n.map_or_else(String::new, |n| format!("{n:.3}"))));
-            fields.push("ok".to_owned());
-        }
-        Err(reason) => {
-            fields.extend(std::iter::repeat_n(String::new(), NUMBERS));
-            fields.push(reason);
-        }
-    }
-    // An interrupted run counts its rows by their line breaks.
-    let lines = fields.iter().map(|field| field.replace(['\r', '\n'], " "));
-    let mut writer = csv::Writer::from_writer(vec![]);
-    writer.write_record(lines).expect("writing to memory does not fail");
-    writer.into_inner().expect("writing to memory does not fail")
 }
 
 #[cfg(test)]
@@ -176,8 +157,19 @@ mod tests {
         }
 
         fn run_to(&self, out: &str, jobs: usize, asked: &AtomicUsize) -> Result<(), Error> {
-            let cases = self.0.join("cases.csv");
-            measure_all(&cases, &self.0.join(out), [7; 32], jobs, || SameLesion(asked))
+            self.run_told(out, jobs, asked, &mut vec![])
+        }
+
+        /// With the warnings that the run tells.
+        fn run_told(
+            &self,
+            out: &str,
+            jobs: usize,
+            asked: &AtomicUsize,
+            told: &mut Vec<String>,
+        ) -> Result<(), Error> {
+            let (cases, out) = (self.0.join("cases.csv"), self.0.join(out));
+            measure_all(&cases, &out, [7; 32], jobs, || SameLesion(asked), |text| told.push(text))
         }
 
         /// Where a run that is called now would leave its rows.
@@ -230,7 +222,7 @@ mod tests {
             let text = fs::read_to_string(folder.0.join("out.csv")).unwrap();
             let lines: Vec<_> = text.lines().collect();
             assert_eq!(lines.len(), 9);
-            assert_eq!(lines[0], RESULTS);
+            assert_eq!(lines[0], HEADER);
             let want = [
                 "a.png,14.125,26.625,39.125,26.625,26.625,19.125,26.625,34.125,25.000,15.000,12.500,7.500,",
                 "missing.png,,,,,,,,,,,,,,cannot be read: No such file",
@@ -249,6 +241,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_warned_case_is_told_with_its_number_and_its_warnings_and_they_are_counted() {
+        let cases = "image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\n\
+            a.png,10,10,42,42,0.5,0.5\n\
+            a.png,-1,10,31,42,0.5,0.5\n\
+            missing.png,10,10,42,42,,\n\
+            a.png,-1,10,31,42,,\n";
+        let second = "case 2, a.png: warning: the box reaches beyond the slice";
+        let last = "case 4, a.png: warning: no pixel spacing: lengths in pixels only; \
+                    the box reaches beyond the slice";
+        for jobs in [1, 3] {
+            let folder = Folder::new(&format!("warned-{jobs}"), cases);
+            let (asked, mut told) = (AtomicUsize::new(0), vec![]);
+            folder.run_told("out.csv", jobs, &asked, &mut told).unwrap_err();
+            assert_eq!(told, [second, last, "measured with a warning: 2 of 4 cases"]);
+
+            folder.interrupt_after(2);
+            told.clear();
+            folder.run_told("out.csv", jobs, &asked, &mut told).unwrap_err();
+            let count = "measured with a warning: 1 of 4 cases, not counting the 2 of an earlier run";
+            assert_eq!(told, [last, count]);
+        }
+    }
+
+    #[test]
+    fn without_a_warning_nothing_is_told() {
+        let spaced = "image,x0,y0,x1,y1,row_spacing_mm,column_spacing_mm\na.png,10,10,42,42,0.5,0.5\n";
+        let (folder, mut told) = (Folder::new("unwarned", spaced), vec![]);
+        folder.run_told("out.csv", 1, &AtomicUsize::new(0), &mut told).unwrap();
+        assert!(told.is_empty(), "{told:?}");
+    }
+
     /// Cases of one image.
     fn twenty() -> String {
         let rows: String = (0..20).map(|i| format!("a.png,{i},10,{},42\n", i + 32)).collect();
@@ -261,8 +285,7 @@ mod tests {
         folder.run(1, &AtomicUsize::new(0)).unwrap();
         let whole = fs::read(folder.0.join("out.csv")).unwrap();
         let partial = folder.partial();
-        for cut in
-            [0, 10, RESULTS.len() + 1, RESULTS.len() + 30, whole.len() / 2, whole.len() - 1, whole.len()]
+        for cut in [0, 10, HEADER.len() + 1, HEADER.len() + 30, whole.len() / 2, whole.len() - 1, whole.len()]
         {
             fs::write(&partial, &whole[..cut]).unwrap();
             let kept = whole[..cut].iter().filter(|b| **b == b'\n').count().saturating_sub(1);
@@ -358,7 +381,7 @@ mod tests {
         fs::copy(folder.0.join("cases.csv"), folder.0.join("sub/cases.csv")).unwrap();
         folder.run_to("sub/cases.csv", 1, &AtomicUsize::new(0)).unwrap();
         let results = fs::read_to_string(folder.0.join("sub/cases.csv")).unwrap();
-        assert!(results.starts_with(RESULTS), "another file of that name is no obstacle");
+        assert!(results.starts_with(HEADER), "another file of that name is no obstacle");
     }
 
     #[test]

@@ -18,15 +18,16 @@ pub(crate) enum EngineName {
 }
 
 /// What runs the networks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Engine<'a> {
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
     /// The integer engine.
     Int8,
     /// The integer engine's plans as operators of tract's.
+    #[cfg(feature = "onnx")]
     Int8Tract,
     /// tract, on the model's ONNX files in that folder.
-    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only tract reads them"))]
-    Float32(&'a Path),
+    #[cfg(feature = "onnx")]
+    Float32(std::path::PathBuf),
 }
 
 impl FromStr for EngineName {
@@ -44,11 +45,22 @@ impl FromStr for EngineName {
 
 impl EngineName {
     /// The engine, with the folder of the float32 networks for the one that needs it.
-    pub(crate) fn with(self, onnx: Option<&Path>) -> Result<Engine<'_>, Error> {
+    ///
+    /// # Errors
+    /// A usage error if the folder is missing or not needed, or this program was built without the engine.
+    pub(crate) fn with(self, onnx: Option<&Path>) -> Result<Engine, Error> {
         match (self, onnx) {
             (Self::Int8, None) => Ok(Engine::Int8),
+            #[cfg(not(feature = "onnx"))]
+            (Self::Int8Tract | Self::Float32, _) => Err(Error::Usage(
+                "this program was built without the engines int8-tract and float32: build it with --features onnx"
+                    .to_owned(),
+            )),
+            #[cfg(feature = "onnx")]
             (Self::Int8Tract, None) => Ok(Engine::Int8Tract),
-            (Self::Float32, Some(folder)) => Ok(Engine::Float32(folder)),
+            #[cfg(feature = "onnx")]
+            (Self::Float32, Some(folder)) => Ok(Engine::Float32(folder.to_owned())),
+            #[cfg(feature = "onnx")]
             (Self::Float32, None) => Err(Error::Usage("the engine float32 needs --onnx FOLDER".to_owned())),
             (_, Some(folder)) => {
                 let folder = folder.display();
@@ -58,7 +70,7 @@ impl EngineName {
     }
 }
 
-impl Engine<'_> {
+impl Engine {
     /// Measures with the model on this engine, and gives the engine's name for the report.
     pub(crate) fn measure(
         self,
@@ -77,10 +89,6 @@ impl Engine<'_> {
                 let (mut cascade, name) = self.on_tract(model)?;
                 let measured = measure(slice, area, &mut cascade, workspace, |_| ());
                 (measured.map_err(|error| error.to_string()), name)
-            }
-            #[cfg(not(feature = "onnx"))]
-            Self::Int8Tract | Self::Float32(_) => {
-                return Err("this program was built without tract: build it with --features onnx".to_owned());
             }
         };
         Ok((measured?, name))

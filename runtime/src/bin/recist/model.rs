@@ -31,21 +31,19 @@ pub(crate) struct Model {
 impl Model {
     /// Opens the bundle at `path`, the built-in model where there is no path. It stays in memory until the
     /// program ends.
+    ///
+    /// # Errors
+    /// If the bundle cannot be opened; a usage error if there is none, or [`KERNEL_VARIABLE`] names no kernel that runs
+    /// here.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Error> {
-        let Some(path) = path else {
-            let built_in = BUILT_IN.ok_or_else(|| {
-                Error::Failed("no model is built in: give one with --model FILE".to_owned())
-            })?;
-            return Self::new(&built_in.0, Path::new("the built-in model"));
+        let kernel = kernel()?;
+        let (bytes, path) = match path {
+            Some(path) => (AlignedBytes::read(path).map_err(|e| Error::file(path, e))?.leak(), path),
+            None => (built_in()?, Path::new("the built-in model")),
         };
-        let bytes = AlignedBytes::read(path).map_err(|e| Error::file(path, e))?;
-        Self::new(bytes.leak(), path)
-    }
-
-    fn new(bytes: &'static [u8], path: &Path) -> Result<Self, Error> {
         let bundle = Bundle::open(bytes).map_err(|e| Error::file(path, e))?;
         let plans = Plans::open(&bundle).map_err(|e| Error::file(path, e))?;
-        Ok(Self { bytes, bundle, plans, kernel: kernel()? })
+        Ok(Self { bytes, bundle, plans, kernel })
     }
 
     pub(crate) fn bundle(&self) -> &Bundle<'static> {
@@ -83,6 +81,11 @@ impl Model {
     }
 }
 
+fn built_in() -> Result<&'static [u8], Error> {
+    let none = || Error::Usage("no model is built in: give one with --model FILE".to_owned());
+    BUILT_IN.map(|bundle| &bundle.0).ok_or_else(none)
+}
+
 fn kernel() -> Result<Kernel, Error> {
     let Some(name) = std::env::var_os(KERNEL_VARIABLE) else { return Ok(Kernel::best()) };
     let name = name.to_string_lossy();
@@ -90,7 +93,7 @@ fn kernel() -> Result<Kernel, Error> {
     if kernel.runs_here() {
         Ok(kernel)
     } else {
-        Err(Error::Failed(format!("{KERNEL_VARIABLE}={name}: this processor does not run it")))
+        Err(Error::Usage(format!("{KERNEL_VARIABLE}={name}: this processor does not run it")))
     }
 }
 

@@ -36,6 +36,13 @@ pub enum DicomError {
         /// The modality that it states.
         found: String,
     },
+    /// The image is a localizer (scout, topogram), not a slice.
+    Localizer {
+        /// The attribute that says so.
+        attribute: &'static str,
+        /// Its values.
+        found: String,
+    },
     /// The photometric interpretation is not MONOCHROME1 or MONOCHROME2.
     Photometric {
         /// What the object states.
@@ -128,6 +135,9 @@ impl fmt::Display for DicomError {
                 )
             }
             Self::Modality { found } => write!(f, "DICOM modality is {found}, not CT"),
+            Self::Localizer { attribute, found } => {
+                write!(f, "DICOM {attribute} is {found}: a localizer is not a CT slice")
+            }
             Self::Photometric { found } => {
                 write!(
                     f,

@@ -113,8 +113,7 @@ impl Case {
     ) -> Result<Measurement, String> {
         let (area, spacing) = self.parsed.clone()?;
         let file = CtFile::read(&folder.join(&self.image), None).map_err(|e| e.to_string())?;
-        let slice = file.slice();
-        let slice = slice.with_spacing(spacing.or(slice.spacing()));
+        let slice = file.slice_spaced(spacing).map_err(|e| e.to_string())?;
         measure(&slice, area, networks, workspace, |_| ()).map_err(|e| e.to_string())
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::VERSION;
 use crate::error::Error;
 
 /// Rows that wait until all are measured; no other process can open them before this is dropped.
@@ -32,10 +33,8 @@ impl Partial {
         model: [u8; 32],
         images: impl Iterator<Item = PathBuf>,
     ) -> PathBuf {
-        let mut digest = Sha256::new()
-            .chain_update(env!("CARGO_PKG_VERSION"))
-            .chain_update(model)
-            .chain_update(Sha256::digest(cases));
+        let mut digest =
+            Sha256::new().chain_update(VERSION).chain_update(model).chain_update(Sha256::digest(cases));
         images.for_each(|image| digest.update(state(&image)));
         let digest: String = digest.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect();
         let mut partial = OsString::from(out);
