@@ -143,7 +143,7 @@ fn a_run_that_goes_on_from_another_runs_weights_knows_their_mask() {
         let network = Network::open(NETWORK).unwrap();
         [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()]
     };
-    let mut resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
+    let resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
     let mut whole = Weights::default();
     whole.extend("localization.", Localization::initialise(&localization, 9));
     whole.extend("hourglass.", Weights::initialise(&hourglass, 9));
@@ -274,7 +274,11 @@ fn a_killed_run_resumes_to_the_same_bits() {
     std::fs::write(&config, &averaged).unwrap();
     let train = |out: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
-        command.arg("train").arg("--data").arg(&pack).arg("--config").arg(&config).arg("--out").arg(out);
+        command.arg("train").arg("--config").arg(&config).arg("--out").arg(out);
+        // A run knows its packs.
+        if !out.join("data.txt").exists() {
+            command.arg("--data").arg(&pack);
+        }
         command.arg("--resume").stdout(Stdio::null()).stderr(Stdio::null());
         command
     };

@@ -77,7 +77,7 @@ struct Costs {
 impl Run for Ablate {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let full = Configuration::open(&self.config)?;
-        let packs = Pack::open_all(&self.data)?;
+        let packs = super::open_packs(&self.data)?;
         let mut trained = Vec::new();
         for seed in 0..self.seeds {
             for variant in Variant::ALL {

@@ -45,14 +45,11 @@ impl Run for Evaluate {
             let [first, second, third] = Split::ALL;
             format!("split is {:?}, not {first}, {second} or {third}", self.split)
         })?;
-        if self.data.is_empty() {
-            return Err("--data is missing: a packed file of lesions, as prepare writes it".into());
-        }
         let outputs: Vec<&Path> =
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
         let inputs = [vec![self.model.clone()], self.data.clone(), TrainedModel::files(&self.model)].concat();
         check_outputs(&outputs, &inputs)?;
-        let packs = Pack::open_all(&self.data)?;
+        let packs = super::open_packs(&self.data)?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
             floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?

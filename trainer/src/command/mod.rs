@@ -14,7 +14,9 @@ mod train;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
+use recist_trainer::data::Pack;
 use recist_trainer::train::MOST_SAMPLES;
 
 /// What a subcommand does.
@@ -52,6 +54,14 @@ impl Run for Command {
             Self::Train(command) => command.run(),
         }
     }
+}
+
+/// The packs that `--data` names.
+fn open_packs(data: &[PathBuf]) -> Result<Vec<Pack>, Box<dyn Error>> {
+    if data.is_empty() {
+        return Err("--data is missing: a packed file of lesions, as prepare writes it".into());
+    }
+    Ok(Pack::open_all(data)?)
 }
 
 /// That a pass can have so many patches.

@@ -14,7 +14,8 @@ use super::device::{Job, run_on};
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "train")]
 pub(crate) struct Train {
-    /// a packed file of lesions, as prepare writes it; may be given more than once
+    /// a packed file of lesions, as prepare writes it; may be given more than once; with --resume, those of the run if none
+    /// is given
     #[argh(option)]
     data: Vec<PathBuf>,
     /// a preset (paper, edge, edge-tune) or a configuration file
@@ -44,7 +45,11 @@ pub(crate) struct Train {
 impl Run for Train {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let configuration = Configuration::open(&self.config)?;
-        let packs = Pack::open_all(&self.data)?;
+        let packs = if self.resume && self.data.is_empty() {
+            train::Run::packs(&self.out)?
+        } else {
+            super::open_packs(&self.data)?
+        };
         run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }

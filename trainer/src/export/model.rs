@@ -7,7 +7,7 @@ use crate::autodiff::{Cascade, Device, Module};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
 use crate::train::{Checkpoint, CheckpointError, Configuration, knows_mask};
-use crate::weights::{Weights, WeightsError};
+use crate::weights::Weights;
 
 /// A trained cascade: the network and its weights, as a run's folder holds them.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl TrainedModel {
             let place = standing(run)?;
             return Err(ModelError(format!("{} {place}: `train --resume` finishes it", run.display())));
         }
-        let mut all = Weights::read(&path).map_err(|error| unread(&path, &error))?;
+        let mut all = Weights::read(&path).map_err(|error| ModelError(error.of_file(&path)))?;
         let weights = ["localization.", "hourglass."].map(|part| all.take(part));
         let model = Self { network, knows_mask, weights };
         for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
@@ -58,7 +58,8 @@ impl TrainedModel {
     #[must_use]
     pub fn files(run: &Path) -> Vec<PathBuf> {
         let texts = ["configuration.toml", "network.toml", "data.txt", "metrics.jsonl"];
-        let weights = ["start", "start-resnet", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
+        let weights =
+            ["start", "start-resnet", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
         texts.into_iter().map(str::to_owned).chain(weights).map(|name| run.join(name)).collect()
     }
 
@@ -105,7 +106,7 @@ fn standing(run: &Path) -> Result<String, ModelError> {
         return Ok("has no checkpoint yet".to_owned());
     }
     let checkpoint = Checkpoint::read(&path).map_err(|error| match error {
-        CheckpointError::Weights(error) => unread(&path, &error),
+        CheckpointError::Weights(error) => ModelError(error.of_file(&path)),
         other => named(&path, &other),
     })?;
     let path = run.join("configuration.toml");
@@ -123,14 +124,6 @@ fn standing(run: &Path) -> Result<String, ModelError> {
 
 fn named(path: &Path, error: &dyn fmt::Display) -> ModelError {
     ModelError(format!("{}: {error}", path.display()))
-}
-
-/// That a file of weights cannot be read: some of the reasons name it themselves.
-fn unread(path: &Path, error: &WeightsError) -> ModelError {
-    match error {
-        WeightsError::File { .. } | WeightsError::Format { .. } => ModelError(error.to_string()),
-        other => named(path, other),
-    }
 }
 
 impl From<QuantiseError> for ModelError {

@@ -9,8 +9,8 @@ use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::{
-    Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
-    Trainer, Validation, prepare, validate,
+    Batch, BatchError, Checkpoint, CheckpointError, Configuration, Lesions, Losses, Progress, Stage,
+    StageConfiguration, Trainer, Validation, prepare, validate,
 };
 use crate::autodiff::{Device, Error};
 use crate::data::{Pack, Split};
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         }
         if let Some((name, weights)) = first {
             let path = folder.join(name);
-            weights.write(&path).map_err(|error| named(&path, &error))?;
+            weights.write(&path)?;
         }
         for (name, text) in files {
             let path = folder.join(name);
@@ -186,8 +186,10 @@ impl<'a> Run<'a> {
     ) -> Result<(), RunError> {
         let checkpoint_path = self.folder.join(CHECKPOINT);
         let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
-            let checkpoint =
-                Checkpoint::read(&checkpoint_path).map_err(|error| named(&checkpoint_path, &error))?;
+            let checkpoint = Checkpoint::read(&checkpoint_path).map_err(|error| match error {
+                CheckpointError::Weights(error) => RunError(error.of_file(&checkpoint_path)),
+                other => named(&checkpoint_path, &other),
+            })?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
             (stage, progress, checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device)?)
         } else {
@@ -307,7 +309,7 @@ impl Start<'_> {
     /// # Errors
     /// If the file cannot be read, or its weights do not fit the networks.
     fn weights(self, network: &Network, seed: u64) -> Result<Weights, RunError> {
-        let read = |path| Weights::read(path).map_err(|error| named(path, &error));
+        let read = |path| Weights::read(path).map_err(|error| RunError(error.of_file(path)));
         let [localization, hourglass] = graphs(network)?;
         if let Self::Weights(path) = self {
             let weights = read(path)?;

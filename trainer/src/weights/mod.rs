@@ -8,7 +8,8 @@ mod initialise;
 mod torchvision;
 
 use std::collections::BTreeMap;
-use std::{fmt, io, path::PathBuf};
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::graph::Graph;
 
@@ -173,6 +174,17 @@ pub enum WeightsError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl WeightsError {
+    /// What is wrong with the file at `path`: some of the reasons name their file themselves.
+    #[must_use]
+    pub fn of_file(&self, path: &Path) -> String {
+        match self {
+            Self::File { .. } | Self::Format { .. } => self.to_string(),
+            other => format!("{}: {other}", path.display()),
+        }
+    }
 }
 
 impl fmt::Display for WeightsError {
