@@ -1,5 +1,5 @@
 //! What `recist-train prepare` makes of tables that were corrected or are of another kind than the sample's, and
-//! `sheet` of lesions that show nothing.
+//! what `sheet` shows.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::process::Command;
 
 use recist::image::write_grey16;
 use recist_tests::real_data;
-use recist_trainer::data::{Pack, PackWriter, phantom};
+use recist_trainer::data::{Augmentation, MaskTarget, Pack, PackWriter, phantom};
+use recist_trainer::train::Configuration;
 
 const HEADER: &str = "image,patient,split,lesion,reader,spacing_mm,long_x1,long_y1,long_x2,long_y2,short_x1,\
                       short_y1,short_x2,short_y2\n";
@@ -332,5 +333,35 @@ fn a_sheet_passes_over_lesions_that_show_nothing() {
             Ok(_) => assert!(drawn && path.join("sheet.png").exists()),
             Err(error) => assert!(!drawn && error.contains("none of 20 lesions"), "{every}: {error}"),
         }
+    }
+}
+
+#[test]
+fn a_sheet_shows_what_a_configuration_makes_of_lesions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let mut writer = PackWriter::open(&path.join("lesions.pack"), "test").unwrap();
+    for index in 0..4 {
+        let phantom = phantom(3, index, None);
+        let everywhere = vec![1.0; phantom.samples.len()];
+        writer.append(phantom.lesion, phantom.side, &phantom.samples, Some(&everywhere)).unwrap();
+    }
+    writer.finish().unwrap();
+    let edge = Configuration::open("edge").unwrap();
+    let still = Augmentation { turn: false, ..edge.augmentation.clone() };
+    for (name, configuration) in [
+        ("same", edge.clone()),
+        ("outline", Configuration { mask: MaskTarget::Outline, ..edge.clone() }),
+        ("still", Configuration { augmentation: still, ..edge }),
+    ] {
+        fs::write(path.join(name), configuration.to_toml()).unwrap();
+    }
+    let sheet = |config: &str| {
+        recist_train(path, &format!("sheet --data lesions.pack --out sheet.png{config}")).unwrap();
+        fs::read(path.join("sheet.png")).unwrap()
+    };
+    let by_default = sheet("");
+    for (config, same) in [("same", true), ("outline", false), ("still", false)] {
+        assert_eq!(sheet(&format!(" --config {config}")) == by_default, same, "{config}");
     }
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use recist_trainer::autodiff::Device;
-use recist_trainer::data::Pack;
+use recist_trainer::data::{Origin, Pack, Split};
 use recist_trainer::evaluate::Statistics;
 use recist_trainer::train::{self, Configuration, Outcome, Start, Validation};
 
@@ -50,6 +50,13 @@ impl Run for Train {
         } else {
             super::open_packs(&self.data)?
         };
+        let holds = |real: bool| {
+            let mut lesions = packs.iter().flat_map(Pack::iter).map(|(lesion, _)| lesion);
+            lesions.any(|l| l.split == Split::Train && (l.origin == Origin::Real) == real)
+        };
+        if configuration.generated_share == 0.0 && holds(true) && holds(false) {
+            super::tell("generated_share is 0: of the packs' generated lesions none is drawn");
+        }
         run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }

@@ -26,4 +26,4 @@ pub use problems::{Problem, Problems, TooManyProblems};
 pub use random::{Random, keyed};
 pub use sheet::{Colour, Sheet};
 pub use shown::first_shown;
-pub use targets::{HEATMAP_SIGMA, MaskTarget, Targets, ellipse_mask, gaussian_heatmaps, outline_mask};
+pub use targets::{HEATMAP_SIGMA, MaskTarget, Targets, ellipse_mask, gaussian_heatmaps};

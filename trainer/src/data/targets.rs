@@ -3,6 +3,8 @@ use recist::geometry::{AffineGrid, AffineMap, Keypoints, Point, Theta};
 use recist::image::{self, PATCH_SIZE};
 use serde::{Deserialize, Serialize};
 
+use super::{PackError, Pixels, Sample};
+
 /// Standard deviation of a heatmap's Gaussian, in heatmap pixels (Newell et al. 2016, section 3.2).
 pub const HEATMAP_SIGMA: f64 = 1.0;
 
@@ -62,10 +64,24 @@ pub enum MaskTarget {
     Outline,
 }
 
+impl MaskTarget {
+    /// The mask of a sample whose ellipse is given.
+    ///
+    /// # Errors
+    /// If the outlines cannot be read from the pack.
+    pub fn of(self, ellipse: Vec<f32>, sample: &Sample, pixels: Pixels<'_>) -> Result<Vec<f32>, PackError> {
+        if self == Self::Ellipse || !pixels.has_outlines() {
+            return Ok(ellipse);
+        }
+        let mut outlines = Vec::new();
+        pixels.read_outlines(&mut outlines)?;
+        Ok(outline_mask(&outlines, sample.reader, sample.patch_to_source))
+    }
+}
+
 /// The mask of a reader's outline: the share of each mask pixel that lies inside, linear between the centres of
 /// the source's pixels. `outlines` are a square of values whose bit `reader` is set inside.
-#[must_use]
-pub fn outline_mask(outlines: &[f32], reader: usize, patch_to_source: AffineMap) -> Vec<f32> {
+fn outline_mask(outlines: &[f32], reader: usize, patch_to_source: AffineMap) -> Vec<f32> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bits of an 8-bit picture")]
     let inside: Vec<f32> = outlines.iter().map(|&v| f32::from(v as u8 >> reader & 1)).collect();
     let mask_to_source = AffineMap::pixels_to_normalised(MASK_SIZE * PLACES)

@@ -4,7 +4,7 @@ use recist::geometry::AffineGrid;
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{ModelError, TrainedModel};
-use crate::data::{Pack, Split, first_shown, keyed};
+use crate::data::{Augmentation, MaskTarget, Pack, Split, first_shown, keyed};
 use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, equalise, lower};
 
 /// Patches to measure ranges on, or to compare networks on: what each of the networks sees.
@@ -40,7 +40,9 @@ impl CalibrationPatches {
         let (mut patches, mut canonical) = (Vec::new(), Vec::new());
         for index in 0..count {
             let mut random = keyed(0, u64::MAX, index as u64);
-            let (sample, _, theta) = first_shown(&lesions, index * lesions.len() / count, &mut random)?;
+            let first = index * lesions.len() / count;
+            let (sample, _, theta) =
+                first_shown(&lesions, first, &Augmentation::default(), MaskTarget::default(), &mut random)?;
             let grid = AffineGrid::from_normalised(theta.canonical_to_patch(), PATCH_SIZE, PATCH_SIZE);
             patches.extend_from_slice(&sample.patch[..]);
             canonical.resize(canonical.len() + PATCH_PIXELS, 0.0);

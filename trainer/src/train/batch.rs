@@ -6,7 +6,7 @@ use recist::geometry::{AffineGrid, Keypoints, Point, Theta, ThetaError};
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
 use super::{Configuration, Lesions, Stage};
-use crate::data::{MaskTarget, PackError, Random, Targets, augment, gaussian_heatmaps, keyed, outline_mask};
+use crate::data::{PackError, Random, Targets, augment, gaussian_heatmaps, keyed};
 use crate::network::Localization;
 
 /// What one training step is given.
@@ -119,12 +119,7 @@ impl Batch {
             image::sample(&sample.patch[..], PATCH_SIZE, &grid, &mut self.patches[first..]);
             interleave(&heatmaps, heatmap_size, &mut self.heatmaps);
         } else {
-            let mask = if configuration.mask == MaskTarget::Outline && pixels.has_outlines() {
-                pixels.read_outlines(samples).map_err(BatchError::Pack)?;
-                outline_mask(samples, sample.reader, sample.patch_to_source)
-            } else {
-                targets.mask
-            };
+            let mask = configuration.mask.of(targets.mask, &sample, pixels).map_err(BatchError::Pack)?;
             self.patches.extend_from_slice(&sample.patch[..]);
             self.mask.extend(mask);
         }
@@ -186,7 +181,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::data::{Pack, PackWriter, Phantom, Split, phantom};
+    use crate::data::{MaskTarget, Pack, PackWriter, Phantom, Split, phantom};
 
     /// A pack of phantoms with outlines, of which the given ones show nothing.
     fn pack(path: &Path, blank: &[u64]) -> Pack {
@@ -250,13 +245,13 @@ mod tests {
     #[test]
     fn a_damaged_picture_ends_the_batch_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lesions.pack");
         for (number, name) in ["phantom 0", "phantom 0", "phantom 1", "phantom 1"].into_iter().enumerate() {
+            let path = folder.path().join(format!("{number}.pack"));
             drop(pack(&path, &[]));
             let error = batch(damage(&path, number)).unwrap_err();
             assert!(matches!(error, BatchError::Pack(_)), "picture {number}: {error:?}");
             assert!(error.to_string().contains(name), "picture {number}: {error}");
         }
-        assert!(batch(pack(&path, &[])).is_ok(), "control");
+        assert!(batch(pack(&folder.path().join("control.pack"), &[])).is_ok(), "control");
     }
 }
