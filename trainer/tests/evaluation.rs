@@ -239,11 +239,9 @@ fn a_run_that_is_not_finished_is_no_model() {
     );
     let cosine = "cosine = { rate = 4e-3, steps = 3, warm_up = 1 }";
     let plateau = "plateau = { rate = 1e-4, patience = 1, divisions = 1 }";
-    for (stage, schedule) in [("stn", cosine), ("shn", plateau)] {
-        text += &format!(
-            "[[stages]]\nstage = {stage:?}\nschedule = {{ {schedule} }}\n\
-             loss = {{ mask = 1.0, pose = [10.0, 0.5, 5.0], heatmaps = 100.0 }}\n"
-        );
+    let (localization, hourglass) = ("mask = 1.0, pose = [10.0, 0.5, 5.0]", "heatmaps = 100.0");
+    for (stage, schedule, loss) in [("stn", cosine, localization), ("shn", plateau, hourglass)] {
+        text += &format!("[[stages]]\nstage = {stage:?}\nschedule = {{ {schedule} }}\nloss = {{ {loss} }}\n");
     }
     std::fs::write(&config, text).unwrap();
     let out = folder.path().join("run");
