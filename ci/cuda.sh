@@ -68,13 +68,16 @@ refuses "differs by" "$program" compare tests/pytorch/golden/edge-like.toml --si
 
 step "a step of every stage of paper, counted"
 run=$work/run
+rm -f "$work/phantoms.pack"
 on_standin "$program" prepare --phantoms 64 --seed 1 --out "$work/phantoms.pack" 2>/dev/null
 configure() {
     printf '%s\n' 'network = "paper"' "batch = $1" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
         'checkpoint = 1000' '[method.sgd]' 'momentum = 0.9' 'weight_decay = 1e-4' >"$work/run.toml"
+    local stage loss localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
     for stage in stn shn joint; do
+        case $stage in stn) loss=$localization ;; shn) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
         printf '[[stages]]\nstage = "%s"\nschedule = { cosine = { rate = 1e-3, steps = 1, warm_up = 0 } }\n' "$stage"
-        printf 'loss = { mask = 1.0, pose = [1.0, 1.0, 1.0], heatmaps = 1.0, cosine = 1.0 }\n'
+        printf 'loss = { %s }\n' "$loss"
     done >>"$work/run.toml"
     rm -rf "$run"
 }
