@@ -291,19 +291,26 @@ fn damaged_bundles_and_small_blocks_are_refused() {
     assert!(opened > 0 && refused > 0);
 }
 
-#[test]
-fn a_slice_with_a_side_that_no_box_reaches_round_is_refused() {
-    let bundle = AlignedBytes::copy_of(&toy::bundle());
-    let bundle = bundle.as_slice();
-    let mut memory = vec![0_u8; 4 << 20];
+/// The toy bundle's model, in a block of `memory`; both outlive it.
+fn opened(bundle: &[u8], memory: &mut Vec<u8>) -> *mut RecistModel {
+    memory.resize(4 << 20, 0);
     let start = memory.as_ptr().align_offset(64);
     let mut model = null_mut();
-    // SAFETY: bundle and block are valid and outlive the model.
+    // SAFETY: bundle and block are valid and, by this function's contract, outlive the model.
     let status = unsafe {
         let block = memory[start..].as_mut_ptr().cast();
         recist_open(bundle.as_ptr().cast(), bundle.len(), block, 3 << 20, &mut model)
     };
     assert_eq!(status, 0);
+    model
+}
+
+#[test]
+fn a_slice_with_a_side_that_no_box_reaches_round_is_refused() {
+    let bundle = AlignedBytes::copy_of(&toy::bundle());
+    let bundle = bundle.as_slice();
+    let mut memory = Vec::new();
+    let model = opened(bundle, &mut memory);
     let longest = 1_000_000_000;
     let bytes = 2 * (longest as usize + 1);
     // Private, anonymous and not reserved, readable: zeros that take memory only where they are read.
@@ -344,18 +351,7 @@ fn one_model_on_two_threads_is_refused_and_two_models_are_not() {
     let bundle = AlignedBytes::copy_of(&toy::bundle());
     let bundle = bundle.as_slice();
     let samples = toy::slice_samples();
-    let open = |memory: &mut Vec<u8>| {
-        memory.resize(4 << 20, 0);
-        let start = memory.as_ptr().align_offset(64);
-        let mut model = null_mut();
-        // SAFETY: bundle and block are valid and outlive the model.
-        let status = unsafe {
-            let block = memory[start..].as_mut_ptr().cast();
-            recist_open(bundle.as_ptr().cast(), bundle.len(), block, 3 << 20, &mut model)
-        };
-        assert_eq!(status, 0);
-        model.addr()
-    };
+    let open = |memory: &mut Vec<u8>| opened(bundle, memory).addr();
     let measure = |model: usize| {
         let side = u32::try_from(toy::SIZE).unwrap();
         let slice = RecistSlice {
