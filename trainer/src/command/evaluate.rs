@@ -10,7 +10,7 @@ use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
 use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, check_outputs, replace};
+use recist_trainer::{autodiff, check_outputs, replace, train};
 
 use super::Run;
 
@@ -47,7 +47,7 @@ impl Run for Evaluate {
         })?;
         let outputs: Vec<&Path> =
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
-        let inputs = [vec![self.model.clone()], self.data.clone(), TrainedModel::files(&self.model)].concat();
+        let inputs = [vec![self.model.clone()], self.data.clone(), train::Run::files(&self.model)].concat();
         check_outputs(&outputs, &inputs)?;
         let packs = super::open_packs(&self.data)?;
         let selection = Selection::whole(split);

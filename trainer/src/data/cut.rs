@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use recist::geometry::{Keypoints, Point};
+use recist::geometry::{Keypoints, PixelSpacing, Point};
 use recist::image::CtFile;
 
 use super::{Lesion, Origin, Split};
@@ -14,9 +14,6 @@ const SIDE_IN_AXES: f64 = 6.0;
 
 /// A side beyond which a patch is not cut: no lesion that a radiologist measures on a slice needs it.
 const MAXIMUM_SIDE: f64 = 4096.0;
-
-/// How far a table may round an image's pixel spacing.
-const SPACING_ROUNDING: f64 = 0.01;
 
 /// A lesion that a reader of some format found, with its endpoints in pixels of the whole image.
 #[derive(Clone, Debug)]
@@ -134,7 +131,8 @@ fn spacing_mm(found: Option<[f64; 2]>, stated: Option<[f64; 2]>) -> Result<[f64;
             .or(found)
             .ok_or_else(|| "neither it nor the table states its pixel spacing".to_owned());
     };
-    if (0..2).all(|i| (image[i] - table[i]).abs() <= SPACING_ROUNDING * image[i]) {
+    let spacing = |[row, column]: [f64; 2]| PixelSpacing::new(row, column).map_err(|error| error.to_string());
+    if spacing(image)?.agrees_with(spacing(table)?) {
         return Ok(table);
     }
     let [[row, column], [stated_row, stated_column]] = [image, table];

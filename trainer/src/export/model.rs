@@ -1,12 +1,12 @@
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use recist::image::PATCH_SIZE;
 
 use crate::autodiff::{Cascade, Device, Module};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
-use crate::train::{Checkpoint, CheckpointError, Configuration, knows_mask};
+use crate::train::{Checkpoint, Configuration, knows_mask};
 use crate::weights::Weights;
 
 /// A trained cascade: the network and its weights, as a run's folder holds them.
@@ -54,15 +54,6 @@ impl TrainedModel {
         Ok(model)
     }
 
-    /// The files that make a run's folder a run: without one of them it cannot go on, or is no model.
-    #[must_use]
-    pub fn files(run: &Path) -> Vec<PathBuf> {
-        let texts = ["configuration.toml", "network.toml", "data.txt", "metrics.jsonl"];
-        let weights =
-            ["start", "start-resnet", "checkpoint", "weights"].map(|name| format!("{name}.safetensors"));
-        texts.into_iter().map(str::to_owned).chain(weights).map(|name| run.join(name)).collect()
-    }
-
     /// Both networks on a device, in floating point.
     ///
     /// # Errors
@@ -105,10 +96,7 @@ fn standing(run: &Path) -> Result<String, ModelError> {
     if !path.exists() {
         return Ok("has no checkpoint yet".to_owned());
     }
-    let checkpoint = Checkpoint::read(&path).map_err(|error| match error {
-        CheckpointError::Weights(error) => ModelError(error.of_file(&path)),
-        other => named(&path, &other),
-    })?;
+    let checkpoint = Checkpoint::read(&path).map_err(|error| ModelError(error.of_file(&path)))?;
     let path = run.join("configuration.toml");
     let configuration = Configuration::open(&path.to_string_lossy()).map_err(|error| named(&path, &error))?;
     let (stages, step) = (configuration.stages.len(), checkpoint.progress.step);

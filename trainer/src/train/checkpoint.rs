@@ -152,6 +152,17 @@ impl Checkpoint {
     }
 }
 
+impl CheckpointError {
+    /// What is wrong with the file at `path`: some of the reasons name it themselves.
+    #[must_use]
+    pub fn of_file(&self, path: &Path) -> String {
+        match self {
+            Self::Weights(error) => error.of_file(path),
+            Self::Progress(_) => format!("{}: {self}", path.display()),
+        }
+    }
+}
+
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,8 +9,8 @@ use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::{
-    Batch, BatchError, Checkpoint, CheckpointError, Configuration, Lesions, Losses, Progress, Stage,
-    StageConfiguration, Trainer, Validation, prepare, validate,
+    Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
+    Trainer, Validation, prepare, validate,
 };
 use crate::autodiff::{Device, Error};
 use crate::data::{Pack, Split};
@@ -70,6 +70,9 @@ pub enum Outcome<'a> {
 #[derive(Debug)]
 pub struct RunError(String);
 
+const CONFIGURATION: &str = "configuration.toml";
+const NETWORK: &str = "network.toml";
+const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
 const START: &str = "start.safetensors";
@@ -102,11 +105,7 @@ impl<'a> Run<'a> {
         }
         let digests: String =
             packs.iter().map(|pack| format!("{}  {}\n", pack.digest(), pack.path().display())).collect();
-        let files = [
-            ("configuration.toml", configuration.to_toml()),
-            ("network.toml", network.to_toml()),
-            (DATA, digests),
-        ];
+        let files = [(CONFIGURATION, configuration.to_toml()), (NETWORK, network.to_toml()), (DATA, digests)];
         let exists = folder.join(files[2].0).exists();
         if exists && !resume {
             return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
@@ -155,6 +154,14 @@ impl<'a> Run<'a> {
         Ok(Self { folder: folder.to_owned(), configuration, network, packs })
     }
 
+    /// The files that make `folder` a run: without one of them it cannot go on, or is no model.
+    #[must_use]
+    pub fn files(folder: &Path) -> Vec<PathBuf> {
+        [CONFIGURATION, NETWORK, DATA, METRICS, START, RESNET_START, CHECKPOINT, WEIGHTS]
+            .map(|name| folder.join(name))
+            .into()
+    }
+
     /// The packs that the run in `folder` was started with, by the paths they had then.
     ///
     /// # Errors
@@ -186,16 +193,14 @@ impl<'a> Run<'a> {
     ) -> Result<(), RunError> {
         let checkpoint_path = self.folder.join(CHECKPOINT);
         let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
-            let checkpoint = Checkpoint::read(&checkpoint_path).map_err(|error| match error {
-                CheckpointError::Weights(error) => RunError(error.of_file(&checkpoint_path)),
-                other => named(&checkpoint_path, &other),
-            })?;
+            let checkpoint = Checkpoint::read(&checkpoint_path)
+                .map_err(|error| RunError(error.of_file(&checkpoint_path)))?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
             (stage, progress, checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device)?)
         } else {
             (0, Progress::default(), self.fresh(device)?)
         };
-        let metrics_path = self.folder.join("metrics.jsonl");
+        let metrics_path = self.folder.join(METRICS);
         let mut metrics = Metrics::open(&metrics_path, number, progress.step)?;
         while number < self.configuration.stages.len() {
             self.stage(number, &mut progress, &mut trainer, &mut metrics, &mut happened)?;
