@@ -129,7 +129,7 @@ fn an_evaluation_without_data_and_a_split_that_there_is_not_are_told_as_such() {
     );
     assert_eq!(
         evaluate(&["--split", "foo", "--data", "nosuch.pack"]),
-        "recist-train: split is \"foo\", not train, val or test\n"
+        "recist-train: split is \"foo\": not train, val or test\n"
     );
     assert!(evaluate(&["--split", "val", "--data", "nosuch.pack"]).contains("nosuch.pack: "), "control");
 }

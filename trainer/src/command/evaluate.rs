@@ -41,10 +41,7 @@ pub(crate) struct Evaluate {
 
 impl Run for Evaluate {
     fn run(self) -> Result<(), Box<dyn Error>> {
-        let split = Split::of_name(&self.split).ok_or_else(|| {
-            let [first, second, third] = Split::ALL;
-            format!("split is {:?}, not {first}, {second} or {third}", self.split)
-        })?;
+        let split: Split = self.split.parse()?;
         let outputs: Vec<&Path> =
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
         let inputs = [vec![self.model.clone()], self.data.clone(), train::Run::files(&self.model)].concat();

@@ -225,6 +225,7 @@ mod tests {
             ("", "", None),
             ("0.7", "abc", Some("row_spacing_mm is \"abc\": not a number")),
             ("0.7", "inf", Some("row_spacing_mm is inf: not finite")),
+            ("0.7", "0.8", Some("row_spacing_mm is 0.8, and spacing_mm is 0.7")),
             ("train,1", "train,yes", Some("largest_slice is \"yes\": neither 0 nor 1")),
             ("train,1", "train,2", Some("largest_slice is \"2\": neither 0 nor 1")),
             ("train", "dev", Some("split is \"dev\": not train, val or test")),
@@ -287,7 +288,7 @@ mod tests {
             ("a.png,P1,1,train,liver,1,0.7,0.7", 1, Some("its organ is \"liver\"; a row of the same lesion")),
             ("a.png,P1,1,train,lung,0,0.7,0.7", 1, Some("its largest_slice is 0")),
         ] {
-            let rows = [(first, 40), (second, 41)].map(|(row, x)| format!("{row},{}", axes(x)));
+            let rows = [(first, 40), (second, 41)].map(|(row, x)| format!("{row},{},", axes(x)));
             let (candidates, problems) = read(header, &rows, None);
             assert_eq!((candidates.len(), candidates[0].readers.len()), (1, readers), "{second}");
             assert_eq!(candidates[0].organ.as_deref(), Some("lung"));

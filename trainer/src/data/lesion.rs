@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, SpacingError};
 use serde::{Deserialize, Serialize};
@@ -70,11 +71,15 @@ impl Split {
             _ => Self::Train,
         }
     }
+}
+
+impl FromStr for Split {
+    type Err = String;
 
     /// The split of this name.
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|split| split.to_string() == name)
+    fn from_str(name: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|split| split.to_string() == name);
+        named.ok_or_else(|| format!("split is {name:?}: not train, val or test"))
     }
 }
 

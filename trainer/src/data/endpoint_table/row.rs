@@ -54,9 +54,7 @@ impl Row {
         let patient = cells.text("patient")?.to_owned();
         let split = match cells.stated("split") {
             None => Split::of_patient(&patient),
-            Some(name) => {
-                Split::of_name(name).ok_or_else(|| format!("split is {name:?}: not train, val or test"))?
-            }
+            Some(name) => name.parse()?,
         };
         let largest_slice = match cells.stated("largest_slice") {
             None => None,
@@ -100,14 +98,16 @@ impl Row {
 
 fn spacing_mm(cells: &Cells<'_>) -> Result<Option<[f64; 2]>, String> {
     let stated = |column| cells.stated(column).map(|_| cells.number(column)).transpose();
-    match (stated("spacing_mm")?, stated("row_spacing_mm")?, stated("column_spacing_mm")?) {
-        (_, Some(row), Some(column)) => Ok(Some([row, column])),
-        (Some(both), _, _) => Ok(Some([both, both])),
-        (None, None, None) => Ok(None),
-        (None, Some(row), None) => {
-            Err(format!("row_spacing_mm is {row}, and column_spacing_mm is not stated"))
-        }
-        (None, None, Some(column)) => {
+    let both = stated("spacing_mm")?;
+    let distance = |column| match (stated(column)?, both) {
+        (Some(own), Some(both)) if own != both => Err(format!("{column} is {own}, and spacing_mm is {both}")),
+        (own, both) => Ok(own.or(both)),
+    };
+    match (distance("row_spacing_mm")?, distance("column_spacing_mm")?) {
+        (Some(row), Some(column)) => Ok(Some([row, column])),
+        (None, None) => Ok(None),
+        (Some(row), None) => Err(format!("row_spacing_mm is {row}, and column_spacing_mm is not stated")),
+        (None, Some(column)) => {
             Err(format!("column_spacing_mm is {column}, and row_spacing_mm is not stated"))
         }
     }
