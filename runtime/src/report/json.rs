@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Report, rounded};
+use super::{Report, printed_ends, rounded};
 use crate::geometry::{Axis, Point};
 
 impl Report<'_> {
@@ -9,12 +9,13 @@ impl Report<'_> {
     #[must_use]
     pub fn json(&self) -> String {
         let measured = self.measurement;
+        let ends = printed_ends(measured.axes, 3);
         let warnings: Vec<_> = measured.warnings.iter().map(|w| w.to_string()).collect();
         let object = json!({
             "image": self.image,
             "box": self.area.corners(),
-            "long_axis": self.axis(measured.axes.long()),
-            "short_axis": self.axis(measured.axes.short()),
+            "long_axis": self.axis(measured.axes.long(), [ends.long_start, ends.long_end]),
+            "short_axis": self.axis(measured.axes.short(), [ends.short_start, ends.short_end]),
             "angle_deg": self.angle_deg(),
             "confidence": rounded(measured.confidence().into()),
             "mask_area_mm2": measured.mask_area_mm2().map(rounded),
@@ -29,11 +30,10 @@ impl Report<'_> {
         object.to_string()
     }
 
-    fn axis(&self, axis: Axis) -> Value {
-        let point = |p: Point| [rounded(p.x), rounded(p.y)];
+    fn axis(&self, axis: Axis, [start, end]: [Point; 2]) -> Value {
         json!({
-            "start": point(axis.start()),
-            "end": point(axis.end()),
+            "start": [start.x, start.y],
+            "end": [end.x, end.y],
             "px": rounded(axis.length()),
             "mm": self.length_mm(axis).map(rounded),
         })

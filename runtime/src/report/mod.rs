@@ -7,7 +7,7 @@ mod text;
 pub use overlay::Overlay;
 
 use crate::cascade::Measurement;
-use crate::geometry::{Axis, LesionBox};
+use crate::geometry::{Axis, Keypoints, LesionBox, Point, RecistAxes};
 
 /// A measurement with what it was made from and by.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +65,22 @@ fn direction_deg(x: f64, y: f64) -> f64 {
     if degrees <= -90.0 { degrees + 180.0 } else { degrees }
 }
 
+/// The endpoints of `axes` with `decimals` decimals, in the order of endpoints that these decimals have: two ends that
+/// differ by less are a tie to whoever reads them.
+#[must_use]
+pub fn printed_ends(axes: RecistAxes, decimals: i32) -> Keypoints {
+    axes.keypoints().map(|p| Point::new(rounded_to(p.x, decimals), rounded_to(p.y, decimals))).ordered()
+}
+
 /// With three decimals.
 fn rounded(value: f64) -> f64 {
+    rounded_to(value, 3)
+}
+
+fn rounded_to(value: f64, decimals: i32) -> f64 {
+    let scale = 10.0_f64.powi(decimals);
     // Adding zero turns -0 into 0.
-    (value * 1000.0).round() / 1000.0 + 0.0
+    (value * scale).round() / scale + 0.0
 }
 
 #[cfg(test)]
@@ -87,6 +99,18 @@ mod tests {
             (20.0, -1e-5, 0.0),
         ] {
             assert_eq!(direction_deg(x, y), want, "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn ends_that_differ_by_less_than_is_printed_have_the_order_of_a_tie() {
+        // An upright long axis whose lower end lies this far to the left: y of the end that is first, printed and not.
+        for (left, printed, exact) in [(0.0, 9.0, 9.0), (0.0003, 9.0, 40.0), (0.002, 40.0, 40.0)] {
+            let ends = [(20.0 - left, 40.0), (20.0, 9.0), (17.0, 25.0), (23.0, 25.0)];
+            let keypoints = Keypoints::from_array(ends.map(|(x, y)| Point::new(x, y)));
+            let axes = RecistAxes::from_keypoints(&keypoints, None).unwrap();
+            assert_eq!(axes.long().start().y, exact, "{left}");
+            assert_eq!(printed_ends(axes, 3).long_start.y, printed, "{left}");
         }
     }
 }

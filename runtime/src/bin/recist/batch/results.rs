@@ -2,6 +2,7 @@
 
 use recist::cascade::Measurement;
 use recist::geometry::Axis;
+use recist::report::printed_ends;
 
 /// The first line.
 pub(super) const HEADER: &str = "image,long_x1,long_y1,long_x2,long_y2,short_x1,short_y1,short_x2,short_y2,\
@@ -21,7 +22,7 @@ pub(super) fn row(image: &str, outcome: Result<Measurement, String>) -> Vec<u8> 
     match outcome {
         Ok(measured) => {
             let (long, short) = (measured.axes.long(), measured.axes.short());
-            let ends = measured.axes.keypoints().to_array();
+            let ends = printed_ends(measured.axes, 3).to_array();
             let mm = |axis: Axis| measured.spacing.map(|s| axis.length_mm(s));
             let numbers = ends.iter().flat_map(|p| [Some(p.x), Some(p.y)]).chain([
                 Some(long.length()),
