@@ -48,7 +48,7 @@ c_programs() {
     shift 2
     for name in measure stack; do
         # shellcheck disable=SC2086
-        "$cc" $flags "tests/c/$name.c" "$package/lib/librecist.a" -lgcc_s -lpthread -ldl -lm -o "$package/$name"
+        "$cc" $flags "tests/c/$name.c" "$package/lib/librecist.a" -lpthread -ldl -lm -o "$package/$name"
     done
     # shellcheck disable=SC2086
     {

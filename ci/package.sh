@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the C library and lays it out for a vendor, with a model: include/, lib/, lib/pkgconfig/, share/recist/.
+# Builds the C library and lays it out for a vendor, with a model and the licences of what is linked: include/, lib/,
+# lib/pkgconfig/, share/recist/.
 #   ci/package.sh [FOLDER]     FOLDER is target/package if not given; it is new, empty or an earlier package
 # For another processor: CARGO_BUILD_TARGET names Rust's target, CROSS_COMPILE the prefix of its binutils.
 # Needs Rust and binutils.
@@ -36,7 +37,7 @@ Description: Measures a lesion on a CT slice from a rough box round it
 Version: $version
 Cflags: -I\${prefix}/include
 Libs: -L\${prefix}/lib -lrecist
-Libs.private: -lgcc_s -lpthread -ldl -lm
+Libs.private: -lpthread -ldl -lm
 PC
 
 cp runtime/include/recist.h runtime/include/recist.hpp "$package/include/"
@@ -44,15 +45,33 @@ cp runtime/SOUP.md LICENSE-MIT LICENSE-APACHE "$package/share/recist/"
 cp tests/c/measure.c tests/c/measure.cpp tests/c/CMakeLists.txt "$package/share/recist/examples/"
 cp models/edge.recist models/README.md "$package/share/recist/models/"
 
+crates=$(cargo tree -p recist-runtime --no-default-features --edges normal,no-proc-macro --prefix none \
+    --target "${CARGO_BUILD_TARGET:-$(rustc -vV | sed -n 's/^host: //p')}" |
+    sed -n 's/^\([^ ]*\) v\([^ ]*\).*/\1-\2/p' | grep -v '^recist-runtime-' | sort -u)
+manifests=$(cargo metadata --format-version 1 | grep -o '"manifest_path":"[^"]*"' | cut -d '"' -f 4)
+for crate in $crates; do
+    manifest=$(grep "/$crate/Cargo.toml\$" <<<"$manifests")
+    mkdir -p "$package/share/recist/licences/$crate"
+    find "$(dirname "$manifest")" -maxdepth 1 -type f \( -iname 'LICEN[CS]E*' -o -iname 'COPYING*' -o -iname 'NOTICE*' \) \
+        -exec cp {} "$package/share/recist/licences/$crate/" \;
+done
+standard=$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html
+if [ -f "$standard" ]; then
+    cp "$standard" "$package/share/recist/licences/rust-standard-library.html"
+else
+    echo "$standard is not there: the licences of Rust's standard library are for you to add" >&2
+fi
+
 cp "$built/librecist.so" "$package/lib/librecist.so.$abi"
 ln -s "librecist.so.$abi" "$package/lib/librecist.so"
 
 # One object whose only global symbols are the interface: another Rust library in the same program has its own
-# standard library.
+# standard library. A group of sections that linkers may merge with another library's of that name must not be left in
+# it: its symbols are this library's own.
 object=$built/librecist.o
 roots=$(grep -o 'recist_[a-z_]*(' runtime/include/recist.h | sort -u | sed 's/(//; s/^/-u /')
 # shellcheck disable=SC2086
-"${cross}ld" -r --gc-sections $roots -o "$object" "$built/librecist.a"
+"${cross}ld" -r --force-group-allocation --gc-sections $roots -o "$object" "$built/librecist.a"
 "${cross}objcopy" --wildcard --keep-global-symbol='recist_*' --strip-unneeded \
     --remove-section=.llvmbc --remove-section=.llvmcmd "$object"
 "${cross}ar" rcs "$package/lib/librecist.a" "$object"

@@ -57,6 +57,11 @@
  * too. One model is for one thread at a time, not always the same: a call that
  * meets a running one returns RECIST_BUSY and changes nothing. No call waits.
  *
+ * FLOATING POINT. The calling thread rounds to the nearest number and masks floating-
+ * point exceptions, as C programs begin. In another rounding mode there would be other
+ * millimetres: RECIST_ROUNDING. Whether tiny numbers are flushed to zero makes no
+ * difference. Exception flags may be raised.
+ *
  * FAILURE. On any status but RECIST_OK no output is written. A status keeps its
  * number for ever; a later library may return statuses that are not listed here.
  * Pointers that are not NULL must be valid for what the function states and apart
@@ -64,6 +69,7 @@
  *
  * VERSIONS. struct_size is how a library knows the caller's header: it takes the
  * structs of every header with its RECIST_ABI_VERSION that is not newer than it.
+ * recist_point and recist_box have none and stay as they are.
  */
 #ifndef RECIST_H
 #define RECIST_H
@@ -139,6 +145,9 @@ typedef int32_t recist_status;
 /* A fault of the library's own was caught: close the model, and please report what
  * it wrote to stderr. */
 #define RECIST_INTERNAL 21
+/* The calling thread rounds floating-point numbers upwards, downwards or towards zero:
+ * fesetround(FE_TONEAREST) first. */
+#define RECIST_ROUNDING 22
 
 /* An open model, in the memory given to recist_open. Nothing in it is to be read. */
 typedef struct recist_model recist_model;
@@ -172,7 +181,7 @@ typedef struct recist_slice {
     double column_spacing_mm; /* between columns (horizontal); 0 if unknown */
 } recist_slice;
 
-#define RECIST_SLICE_INIT { (uint32_t)sizeof(recist_slice), 0, 0, 0, NULL, 0.0, 0.0 }
+#define RECIST_SLICE_INIT { sizeof(recist_slice), 0, 0, 0, NULL, 0.0, 0.0 }
 
 /* Kernels of the integer engine. All give the same bits. */
 #define RECIST_KERNEL_AUTO 0        /* the fastest that this processor runs */
@@ -192,7 +201,7 @@ typedef struct recist_options {
     size_t outline_capacity; /* points that fit there */
 } recist_options;
 
-#define RECIST_OPTIONS_INIT { (uint32_t)sizeof(recist_options), RECIST_KERNEL_AUTO, NULL, 0 }
+#define RECIST_OPTIONS_INIT { sizeof(recist_options), RECIST_KERNEL_AUTO, NULL, 0 }
 
 /* The most points that an outline has. */
 #define RECIST_OUTLINE_POINTS 2052
@@ -226,7 +235,7 @@ typedef struct recist_measurement {
     double short_px;
     double long_mm;           /* NaN without spacing */
     double short_mm;          /* NaN without spacing */
-    double mask_area_mm2;     /* NaN without spacing */
+    double mask_area_mm2;     /* of the mask's pixels; NaN without spacing */
     double confidence;        /* of the least clear endpoint, 0 to 1; not a probability of truth */
     recist_point keypoints[4];    /* two ends of one axis, two of the other */
     double keypoint_confidence[4]; /* of each keypoint, in their order */
@@ -239,7 +248,7 @@ typedef struct recist_measurement {
 } recist_measurement;
 
 #define RECIST_MEASUREMENT_INIT \
-    { (uint32_t)sizeof(recist_measurement), 0, { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 }, \
+    { sizeof(recist_measurement), 0, { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 }, \
       0.0, 0.0, 0.0, 0.0, 0.0, 0.0, { { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 } }, \
       { 0.0, 0.0, 0.0, 0.0 }, 0, 0, 0, 0, 0, 0 }
 
@@ -261,10 +270,11 @@ typedef struct recist_info {
     uint32_t heatmap_size; /* endpoints are found on maps of heatmap_size x heatmap_size */
     uint32_t test_vectors; /* measurements that recist_self_test repeats */
     uint8_t sha256[32];    /* of the bundle: what sha256sum prints */
+    uint32_t reserved;     /* 0 */
 } recist_info;
 
 #define RECIST_INFO_INIT \
-    { (uint32_t)sizeof(recist_info), 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, { 0 } }
+    { sizeof(recist_info), 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, { 0 }, 0 }
 
 /*
  * recist_abi_version gives the RECIST_ABI_VERSION that the library was built with.
@@ -284,7 +294,7 @@ const char *recist_status_text(recist_status status);
  * recist_open does.
  *
  * RECIST_NULL, RECIST_MISALIGNED, RECIST_NOT_A_BUNDLE, RECIST_BUNDLE_VERSION,
- * RECIST_BUNDLE_DAMAGED, RECIST_BUNDLE_FOREIGN, RECIST_INTERNAL.
+ * RECIST_BUNDLE_DAMAGED, RECIST_BUNDLE_FOREIGN, RECIST_ROUNDING, RECIST_INTERNAL.
  */
 recist_status recist_memory_required(const void *bundle, size_t bundle_bytes, size_t *bytes,
                                      size_t *alignment);
@@ -302,14 +312,15 @@ recist_status recist_open(const void *bundle, size_t bundle_bytes, void *memory,
 /*
  * recist_measure measures the lesion in box. slice, box and options are borrowed for
  * the call; options may be NULL. Writes *out in full and, where asked for, the
- * outline of the largest part of the lesion mask: a closed polygon, its first point
- * not repeated. The same slice, box and bundle give the same bits on every processor
+ * outline of the largest part of the lesion mask: a closed polygon, clockwise on the
+ * screen, its first point not repeated. The polygon's area is not mask_area_mm2, which
+ * counts the mask's pixels in all its parts. The same slice, box and bundle give the same bits on every processor
  * and kernel; only the times differ.
  *
  * RECIST_NULL, RECIST_STRUCT_SIZE, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY,
  * RECIST_SLICE, RECIST_SPACING, RECIST_BOX, RECIST_BOX_OUTSIDE, RECIST_BOX_SIZE,
  * RECIST_NO_CONTRAST, RECIST_NO_LESION, RECIST_KERNEL, RECIST_OUTLINE,
- * RECIST_INTERNAL.
+ * RECIST_ROUNDING, RECIST_INTERNAL.
  */
 recist_status recist_measure(recist_model *model, const recist_slice *slice, const recist_box *box,
                              const recist_options *options, recist_measurement *out);
@@ -327,7 +338,7 @@ recist_status recist_describe(recist_model *model, recist_info *out);
  * machine. A bundle without test vectors passes.
  *
  * RECIST_NULL, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY, RECIST_KERNEL,
- * RECIST_SELF_TEST, RECIST_INTERNAL.
+ * RECIST_SELF_TEST, RECIST_ROUNDING, RECIST_INTERNAL.
  */
 recist_status recist_self_test(recist_model *model, int32_t kernel);
 

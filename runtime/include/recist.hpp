@@ -2,12 +2,14 @@
  * recist.hpp - recist.h for C++11: a model that closes itself, statuses as exceptions.
  *
  * recist.h is the manual; what it says of threads, units and ownership holds here too. The model's block comes
- * from the heap when a model is made; nothing does after that. The bundle stays borrowed.
+ * from the heap when a model is made; after that only what C++ takes for an exception does. The bundle stays
+ * borrowed.
  */
 #ifndef RECIST_HPP
 #define RECIST_HPP
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 
@@ -16,10 +18,11 @@
 namespace recist {
 
 /* A status other than RECIST_OK. */
-class error : public std::runtime_error {
+class error : public std::exception {
 public:
-    explicit error(recist_status status) : std::runtime_error(recist_status_text(status)), status_(status) {}
+    explicit error(recist_status status) noexcept : status_(status) {}
     recist_status status() const noexcept { return status_; }
+    const char *what() const noexcept override { return recist_status_text(status_); }
 
 private:
     recist_status status_;
@@ -28,9 +31,11 @@ private:
 /* An open model. It moves; one that was moved from throws RECIST_NULL. */
 class model {
 public:
-    /* bundle lies at a multiple of RECIST_BUNDLE_ALIGNMENT and outlives the model. */
+    /* bundle lies at a multiple of RECIST_BUNDLE_ALIGNMENT and outlives the model. Throws error; std::logic_error if
+     * the library has another interface than the header. */
     model(const void *bundle, std::size_t bundle_bytes)
     {
+        if (recist_abi_version() != RECIST_ABI_VERSION) throw std::logic_error("librecist and recist.h differ");
         std::size_t bytes, alignment;
         check(recist_memory_required(bundle, bundle_bytes, &bytes, &alignment));
         std::size_t room = bytes + alignment;

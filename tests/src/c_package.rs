@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 pub const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1"];
 
 /// What the static library needs beside itself.
-pub const STATIC_LIBRARIES: [&str; 4] = ["-lgcc_s", "-lpthread", "-ldl", "-lm"];
+pub const STATIC_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 /// The repository's folder.
 ///

@@ -93,7 +93,7 @@ fn rust() -> BTreeMap<String, i64> {
             hourglass_ns decoding_ns;
         "recist_info" is RecistInfo:
             struct_size kernel name name_bytes version version_bytes preprocessing preprocessing_bytes memory_bytes
-            patch_size heatmap_size test_vectors sha256;
+            patch_size heatmap_size test_vectors sha256 reserved;
     }
     line("RECIST_ABI_VERSION", ABI_VERSION as usize);
     line("RECIST_BUNDLE_ALIGNMENT", ALIGNMENT);
@@ -116,7 +116,7 @@ fn rust() -> BTreeMap<String, i64> {
 }
 
 /// Every status at its number, for ever: new ones are added at the end.
-const STATUSES: [&str; 22] = [
+const STATUSES: [&str; 23] = [
     "OK",
     "NULL",
     "STRUCT_SIZE",
@@ -139,6 +139,7 @@ const STATUSES: [&str; 22] = [
     "SELF_TEST",
     "OUTLINE",
     "INTERNAL",
+    "ROUNDING",
 ];
 
 const WARNINGS: [&str; 7] = [
@@ -175,7 +176,7 @@ fn every_status_keeps_its_number_and_says_what_it_is() {
     texts.sort_unstable();
     texts.dedup();
     assert_eq!(texts.len(), STATUSES.len(), "no two statuses say the same");
-    for unknown in [-1, 22, i32::MIN, i32::MAX] {
+    for unknown in [-1, 23, i32::MIN, i32::MAX] {
         // SAFETY: as above.
         let text = unsafe { std::ffi::CStr::from_ptr(recist_status_text(unknown)) };
         assert_eq!(text, c"unknown status");

@@ -10,37 +10,8 @@ use recist::ffi::STACK_BYTES;
 use recist::geometry::{AffineMap, LesionBox, Point};
 use recist::image::{CtFile, CtSlice, Samples};
 use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, package, repository, run};
+use recist_tests::folder::{Folder, write_raw};
 use recist_tests::{readers, real_data, toy};
-
-/// A folder of this test's own, gone when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("recist-c-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    /// With the toy's bundle and slice in it.
-    fn with_toy(name: &str) -> Self {
-        let folder = Self::new(name);
-        std::fs::write(folder.0.join("toy.recist"), toy::bundle()).unwrap();
-        write_raw(&folder.0.join("slice.raw"), &toy::slice_samples());
-        folder
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn write_raw(path: &Path, samples: &[i16]) {
-    let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    std::fs::write(path, bytes).unwrap();
-}
 
 /// How a program is linked with the package.
 fn linked(kind: &str) -> Vec<String> {

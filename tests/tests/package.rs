@@ -23,9 +23,15 @@ impl Checkout {
         for original in ["Cargo.toml", "LICENSE-MIT", "LICENSE-APACHE", "models", "runtime", "tests"] {
             symlink(repository().join(original), folder.join(original)).unwrap();
         }
-        let cargo = "printf %s \"$CARGO_ENCODED_RUSTFLAGS\" >flags\n\
+        let cargo = "case $1 in\n\
+             tree) printf 'recist-runtime v1.0.0 (.)\\nlinked v2.0.0\\n' ;;\n\
+             metadata) printf '[{\"manifest_path\":\"%s/linked-2.0.0/Cargo.toml\"}]' \"$PWD\" ;;\n\
+             *) printf %s \"$CARGO_ENCODED_RUSTFLAGS\" >flags\n\
              [ -z \"${FAIL:-}\" ] || exit 7\n\
-             mkdir -p target/device && touch target/device/librecist.so target/device/librecist.a\n";
+             mkdir -p target/device && touch target/device/librecist.so target/device/librecist.a ;;\n\
+             esac\n";
+        fs::create_dir(folder.join("linked-2.0.0")).unwrap();
+        fs::write(folder.join("linked-2.0.0/LICENSE-BSD"), "terms").unwrap();
         for (name, script) in
             [("cargo", cargo), ("fake-ld", ""), ("fake-objcopy", ""), ("fake-ar", "echo new >\"$2\"\n")]
         {
@@ -131,6 +137,8 @@ fn the_package_has_the_model_and_every_file_that_its_soup_document_names_or_says
     for name in ["models/edge.recist", "models/README.md"] {
         assert!(fs::read(share.join(name)).unwrap() == fs::read(repository().join(name)).unwrap(), "{name}");
     }
+
+    assert_eq!(fs::read_to_string(share.join("licences/linked-2.0.0/LICENSE-BSD")).unwrap(), "terms");
 
     let soup = fs::read_to_string(share.join("SOUP.md")).unwrap();
     let is_file = |name: &&str| name.contains('/') && !name.contains(['(', ' ']);

@@ -39,6 +39,13 @@ fn guarded(entry: impl FnOnce() -> Result<(), Status>) -> i32 {
     }
 }
 
+/// Refuses a thread that was set to round otherwise than to the nearest number: Rust, and the bits that are promised,
+/// take that for granted.
+fn rounds_to_nearest() -> Result<(), Status> {
+    let [one, little] = [1.0, f64::EPSILON / 8.0].map(core::hint::black_box);
+    if one + little == one && one - little == one { Ok(()) } else { Err(Status::Rounding) }
+}
+
 /// The pointer, if it is not NULL and aligned.
 fn checked<T>(pointer: *const T) -> Result<*const T, Status> {
     if pointer.is_null() {
@@ -98,6 +105,7 @@ pub unsafe extern "C" fn recist_memory_required(
     alignment: *mut usize,
 ) -> i32 {
     guarded(|| {
+        rounds_to_nearest()?;
         let (bytes, alignment) = (checked_mut(bytes)?, checked_mut(alignment)?);
         // SAFETY: the caller's promise.
         let (_, plans) = open_bundle(unsafe { bundle_bytes(bundle, bundle_bytes_) }?)?;
@@ -125,6 +133,7 @@ pub unsafe extern "C" fn recist_open(
     model: *mut *mut RecistModel,
 ) -> i32 {
     guarded(|| {
+        rounds_to_nearest()?;
         let (memory, model) = (checked_mut(memory.cast::<u8>())?, checked_mut(model)?);
         if !memory.addr().is_multiple_of(ALIGNMENT) {
             return Err(Status::Misaligned);
@@ -155,6 +164,7 @@ pub unsafe extern "C" fn recist_measure(
     out: *mut RecistMeasurement,
 ) -> i32 {
     guarded(|| {
+        rounds_to_nearest()?;
         let (slice, area, out) = (checked(slice)?, checked(area)?, checked_mut(out)?);
         // SAFETY: not NULL and aligned (checked above), readable by the caller's promise. The sizes are read
         // before the rest of a struct, which may be another version's.
@@ -215,6 +225,7 @@ pub unsafe extern "C" fn recist_describe(model: *mut RecistModel, out: *mut Reci
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn recist_self_test(model: *mut RecistModel, kernel: i32) -> i32 {
     guarded(|| {
+        rounds_to_nearest()?;
         // SAFETY: the caller's promise.
         let mut opened = unsafe { Opened::take(model) }?;
         opened.self_test(structs::kernel(kernel)?)

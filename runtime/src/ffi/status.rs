@@ -51,6 +51,7 @@ statuses! {
     SelfTest = 19, "the self-test measured other bits than the bundle states";
     Outline = 20, "the outline does not fit its buffer";
     Internal = 21, "a fault of the library was caught";
+    Rounding = 22, "this thread does not round floating-point numbers to the nearest: fesetround(FE_TONEAREST) first";
 }
 
 impl Status {

@@ -17,6 +17,9 @@ mod tract_cascade;
 mod tract_models;
 mod tract_networks;
 
+/// The messages that ONNX files are made of, for who writes them.
+pub use tract_onnx::pb as protobuf;
+
 pub use error::OnnxError;
 pub use file::metadata;
 pub use lower::lower;

@@ -27,7 +27,7 @@ use super::train::reporter;
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "ablate")]
 pub(crate) struct Ablate {
-    /// a packed file of lesions, as prepare writes it; may be given more than once
+    /// a packed file of lesions, as prepare writes it; needed, and may be given more than once
     #[argh(option)]
     data: Vec<PathBuf>,
     /// the full method: a preset or a configuration file (edge)

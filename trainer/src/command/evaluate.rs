@@ -22,7 +22,7 @@ pub(crate) struct Evaluate {
     /// a bundle (.recist), run by the integer engine, or the folder of a training run, run in floating point
     #[argh(option)]
     model: PathBuf,
-    /// a packed file of lesions, as prepare writes it; may be given more than once
+    /// a packed file of lesions, as prepare writes it; needed, and may be given more than once
     #[argh(option)]
     data: Vec<PathBuf>,
     /// train, val or test

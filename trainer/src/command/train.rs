@@ -14,8 +14,8 @@ use super::device::{Job, run_on};
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "train")]
 pub(crate) struct Train {
-    /// a packed file of lesions, as prepare writes it; may be given more than once; with --resume, those of the run if none
-    /// is given
+    /// a packed file of lesions, as prepare writes it; needed, and may be given more than once; with --resume, those
+    /// of the run if none is given
     #[argh(option)]
     data: Vec<PathBuf>,
     /// a preset (paper, edge, edge-tune) or a configuration file

@@ -46,16 +46,19 @@ pub fn deeplesion(folder: &Path, problems: &mut Problems) -> Result<Vec<Candidat
     Ok(candidates)
 }
 
+/// A point in our coordinates: DeepLesion counts pixels from 1.
+fn from_deeplesion([x, y]: [f64; 2]) -> Point {
+    Point::new(x - 1.0, y - 1.0)
+}
+
 /// The row's lesion, if it is not marked as possibly noisy.
 fn candidate(cells: &Cells<'_>, folder: &Path, line: u64) -> Result<Option<Candidate>, String> {
     if cells.whole::<u8>("Possibly_noisy")? != 0 {
         return Ok(None);
     }
     let [x11, y11, x12, y12, x21, y21, x22, y22] = numbers::<8>(cells.text("Measurement_coordinates")?)?;
-    // DeepLesion counts pixels from 1.
-    let point = |x: f64, y: f64| Point::new(x - 1.0, y - 1.0);
-    let keypoints =
-        Keypoints::from_array([point(x11, y11), point(x12, y12), point(x21, y21), point(x22, y22)]);
+    let ends = [[x11, y11], [x12, y12], [x21, y21], [x22, y22]];
+    let keypoints = Keypoints::from_array(ends.map(from_deeplesion));
     let [column, row, _slice_interval] = numbers::<3>(cells.text("Spacing_mm_px_")?)?;
     let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
     check_keypoints(&keypoints, spacing)?;

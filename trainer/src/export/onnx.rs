@@ -1,9 +1,9 @@
 //! The networks as ONNX files (opset 13), for any ONNX engine.
 
 use prost::Message;
-use tract_onnx::pb;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
+use recist::onnx::protobuf as pb;
+use recist::onnx::protobuf::attribute_proto::AttributeType;
+use recist::onnx::protobuf::tensor_proto::DataType;
 
 use crate::graph::{Graph, Operator, Shape, Value};
 use crate::quantise::{Folded, Lowered};
