@@ -3,6 +3,7 @@
 pub mod c_package;
 pub mod hostile;
 pub mod oracle;
+pub mod printed;
 pub mod readers;
 pub mod seal;
 pub mod toy;
