@@ -5,8 +5,9 @@
 # For another processor: CARGO_BUILD_TARGET names Rust's target, CROSS_COMPILE the prefix of its binutils.
 # Needs Rust and binutils.
 set -euo pipefail
+given=${1:+$(realpath -m "$1")} # before the folder is another
 cd "$(dirname "$0")/.."
-package=$(realpath -m "${1:-target/package}")
+package=$(realpath -m "${given:-target/package}")
 cross=${CROSS_COMPILE:-}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 abi=$(sed -n 's/^#define RECIST_ABI_VERSION //p' runtime/include/recist.h)

@@ -2,8 +2,9 @@
 # Writes the CycloneDX bill of materials of the device build: ci/sbom.sh [FILE], target/recist.cdx.json if not given.
 # Installs cargo-cyclonedx into target/tools. Checks the result against cargo's own tree of the build.
 set -euo pipefail
+given=${1:+$(realpath -m "$1")} # before the folder is another
 cd "$(dirname "$0")/.."
-file=$(realpath -m "${1:-target/recist.cdx.json}")
+file=$(realpath -m "${given:-target/recist.cdx.json}")
 target=${CARGO_BUILD_TARGET:-$(rustc -vV | sed -n 's/^host: //p')}
 cargo install --quiet --locked --root target/tools cargo-cyclonedx@0.5.9
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 package=target/package
 ci/package.sh "$package"
 build() { "${CC:-cc}" -std=c99 -O2 -Wall -Wextra -pedantic -Werror -I "$package/include" "tests/c/$1.c" \
-    "$package/lib/librecist.a" -lgcc_s -lpthread -ldl -lm -o "target/$1"; }
+    "$package/lib/librecist.a" -lpthread -ldl -lm -o "target/$1"; }
 build make_slice
 build soak
 target/make_slice >target/slice.raw

@@ -3,8 +3,9 @@
  *   measure BUNDLE SLICE WIDTH HEIGHT ROW_MM COLUMN_MM X0 Y0 X1 Y1 [KERNEL]
  *
  * SLICE is a file of int16_t Hounsfield units in the machine's byte order, row by row; a spacing of 0 is unknown;
- * X0 Y0 X1 Y1 is the rough box in pixels; KERNEL is a RECIST_KERNEL_ number. Prints one result a line, with all
- * digits. Ends with 0 if the lesion was measured, 1 if it was not, 2 if the arguments or files are wrong. */
+ * X0 Y0 X1 Y1 is the rough box in pixels; KERNEL is a RECIST_KERNEL_ number. Prints what the model is and one result
+ * a line, with all digits; what differs from machine to machine and from call to call, on stderr. Ends with 0 if the
+ * lesion was measured, 1 if it was not, 2 if the arguments or files are wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,9 +41,54 @@ static block load(const char *path, size_t alignment)
     return b;
 }
 
-static void print_point(const char *name, recist_point point)
+static void print_points(const char *name, const recist_point *points, size_t count)
 {
-    printf("%s %.17g %.17g\n", name, point.x, point.y);
+    size_t i;
+    printf("%s", name);
+    for (i = 0; i < count; i++) printf(" %.17g %.17g", points[i].x, points[i].y);
+    printf("\n");
+}
+
+static void print_model(const recist_info *info)
+{
+    size_t i;
+    printf("name %.*s\n", (int)info->name_bytes, info->name);
+    printf("version %.*s\n", (int)info->version_bytes, info->version);
+    printf("preprocessing %.*s\n", (int)info->preprocessing_bytes, info->preprocessing);
+    printf("patch_size %lu\n", (unsigned long)info->patch_size);
+    printf("heatmap_size %lu\n", (unsigned long)info->heatmap_size);
+    printf("test_vectors %lu\n", (unsigned long)info->test_vectors);
+    printf("sha256 ");
+    for (i = 0; i < sizeof info->sha256; i++) printf("%02x", (unsigned)info->sha256[i]);
+    printf("\n");
+    fprintf(stderr, "kernel %ld\n", (long)info->kernel);
+    fprintf(stderr, "memory_bytes %lu\n", (unsigned long)info->memory_bytes);
+}
+
+static void print_measurement(const recist_measurement *result, const recist_point *outline)
+{
+    int i;
+    print_points("long_start", &result->long_start, 1);
+    print_points("long_end", &result->long_end, 1);
+    print_points("short_start", &result->short_start, 1);
+    print_points("short_end", &result->short_end, 1);
+    printf("long_px %.17g\n", result->long_px);
+    printf("short_px %.17g\n", result->short_px);
+    printf("long_mm %.17g\n", result->long_mm);
+    printf("short_mm %.17g\n", result->short_mm);
+    printf("mask_area_mm2 %.17g\n", result->mask_area_mm2);
+    printf("confidence %.17g\n", result->confidence);
+    print_points("keypoints", result->keypoints, 4);
+    printf("keypoint_confidence");
+    for (i = 0; i < 4; i++) printf(" %.17g", result->keypoint_confidence[i]);
+    printf("\n");
+    print_points("outline", outline, (size_t)result->outline_points);
+    printf("warnings %lu\n", (unsigned long)result->warnings);
+    fprintf(stderr, "crop_ns %.0f\n", (double)result->crop_ns);
+    fprintf(stderr, "localization_ns %.0f\n", (double)result->localization_ns);
+    fprintf(stderr, "sampling_ns %.0f\n", (double)result->sampling_ns);
+    fprintf(stderr, "hourglass_ns %.0f\n", (double)result->hourglass_ns);
+    fprintf(stderr, "decoding_ns %.0f\n", (double)result->decoding_ns);
 }
 
 int main(int argc, char **argv)
@@ -51,6 +97,7 @@ int main(int argc, char **argv)
     recist_slice slice = RECIST_SLICE_INIT;
     recist_options options = RECIST_OPTIONS_INIT;
     recist_measurement result = RECIST_MEASUREMENT_INIT;
+    recist_info info = RECIST_INFO_INIT;
     recist_box box;
     recist_model *model = NULL;
     recist_status status;
@@ -86,25 +133,18 @@ int main(int argc, char **argv)
         memory = allocate(bytes, alignment);
         status = recist_open(bundle.start, bundle.bytes, memory.start, memory.bytes, &model);
     }
+    if (status == RECIST_OK) status = recist_describe(model, &info);
     if (status == RECIST_OK) status = recist_self_test(model, options.kernel);
     if (status == RECIST_OK) status = recist_measure(model, &slice, &box, &options, &result);
     recist_close(model);
     free(memory.whole);
     free(samples.whole);
-    free(bundle.whole);
-    if (status != RECIST_OK) {
+    if (status == RECIST_OK) {
+        print_model(&info); /* whose texts lie in the bundle */
+        print_measurement(&result, outline);
+    } else {
         fprintf(stderr, "measure: %s\n", recist_status_text(status));
-        return 1;
     }
-    print_point("long_start", result.long_start);
-    print_point("long_end", result.long_end);
-    print_point("short_start", result.short_start);
-    print_point("short_end", result.short_end);
-    printf("long_mm %.17g\n", result.long_mm);
-    printf("short_mm %.17g\n", result.short_mm);
-    printf("confidence %.17g\n", result.confidence);
-    printf("mask_area_mm2 %.17g\n", result.mask_area_mm2);
-    printf("outline_points %lu\n", (unsigned long)result.outline_points);
-    printf("warnings %lu\n", (unsigned long)result.warnings);
-    return 0;
+    free(bundle.whole);
+    return status == RECIST_OK ? 0 : 1;
 }

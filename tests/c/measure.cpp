@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,9 +18,51 @@ static std::vector<char> load(const char *path)
     return std::vector<char>(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
-static void print_point(const char *name, recist_point point)
+static void print_points(const char *name, const recist_point *points, std::size_t count)
 {
-    std::printf("%s %.17g %.17g\n", name, point.x, point.y);
+    std::printf("%s", name);
+    for (std::size_t i = 0; i < count; i++) std::printf(" %.17g %.17g", points[i].x, points[i].y);
+    std::printf("\n");
+}
+
+static void print_model(const recist_info &info)
+{
+    std::printf("name %s\n", std::string(info.name, info.name_bytes).c_str());
+    std::printf("version %s\n", std::string(info.version, info.version_bytes).c_str());
+    std::printf("preprocessing %s\n", std::string(info.preprocessing, info.preprocessing_bytes).c_str());
+    std::printf("patch_size %lu\n", static_cast<unsigned long>(info.patch_size));
+    std::printf("heatmap_size %lu\n", static_cast<unsigned long>(info.heatmap_size));
+    std::printf("test_vectors %lu\n", static_cast<unsigned long>(info.test_vectors));
+    std::printf("sha256 ");
+    for (uint8_t byte : info.sha256) std::printf("%02x", static_cast<unsigned>(byte));
+    std::printf("\n");
+    std::fprintf(stderr, "kernel %ld\n", static_cast<long>(info.kernel));
+    std::fprintf(stderr, "memory_bytes %lu\n", static_cast<unsigned long>(info.memory_bytes));
+}
+
+static void print_measurement(const recist_measurement &result, const std::vector<recist_point> &outline)
+{
+    print_points("long_start", &result.long_start, 1);
+    print_points("long_end", &result.long_end, 1);
+    print_points("short_start", &result.short_start, 1);
+    print_points("short_end", &result.short_end, 1);
+    std::printf("long_px %.17g\n", result.long_px);
+    std::printf("short_px %.17g\n", result.short_px);
+    std::printf("long_mm %.17g\n", result.long_mm);
+    std::printf("short_mm %.17g\n", result.short_mm);
+    std::printf("mask_area_mm2 %.17g\n", result.mask_area_mm2);
+    std::printf("confidence %.17g\n", result.confidence);
+    print_points("keypoints", result.keypoints, 4);
+    std::printf("keypoint_confidence");
+    for (double confidence : result.keypoint_confidence) std::printf(" %.17g", confidence);
+    std::printf("\n");
+    print_points("outline", outline.data(), static_cast<std::size_t>(result.outline_points));
+    std::printf("warnings %lu\n", static_cast<unsigned long>(result.warnings));
+    std::fprintf(stderr, "crop_ns %.0f\n", static_cast<double>(result.crop_ns));
+    std::fprintf(stderr, "localization_ns %.0f\n", static_cast<double>(result.localization_ns));
+    std::fprintf(stderr, "sampling_ns %.0f\n", static_cast<double>(result.sampling_ns));
+    std::fprintf(stderr, "hourglass_ns %.0f\n", static_cast<double>(result.hourglass_ns));
+    std::fprintf(stderr, "decoding_ns %.0f\n", static_cast<double>(result.decoding_ns));
 }
 
 int main(int argc, char **argv)
@@ -51,16 +94,8 @@ try {
     recist::model model = std::move(opened);
     model.self_test(options.kernel);
     const recist_measurement result = model.measure(slice, box, &options);
-    print_point("long_start", result.long_start);
-    print_point("long_end", result.long_end);
-    print_point("short_start", result.short_start);
-    print_point("short_end", result.short_end);
-    std::printf("long_mm %.17g\n", result.long_mm);
-    std::printf("short_mm %.17g\n", result.short_mm);
-    std::printf("confidence %.17g\n", result.confidence);
-    std::printf("mask_area_mm2 %.17g\n", result.mask_area_mm2);
-    std::printf("outline_points %lu\n", static_cast<unsigned long>(result.outline_points));
-    std::printf("warnings %lu\n", static_cast<unsigned long>(result.warnings));
+    print_model(model.describe());
+    print_measurement(result, outline);
 } catch (const std::exception &error) {
     std::fprintf(stderr, "measure: %s\n", error.what());
     return 1;

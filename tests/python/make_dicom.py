@@ -4,8 +4,11 @@ Every file has a text file beside it: the first line is the frame, columns, rows
 "none"), then one line a row with the Hounsfield units of pydicom.pixels.apply_rescale. Values that the file
 marks as padding, and MONOCHROME1, are then treated as runtime/src/image/dicom.rs documents it.
 
-    python -m venv .venv && .venv/bin/pip install pydicom==3.0.2 numpy imagecodecs
+    python3 -m venv .venv
+    .venv/bin/pip install pydicom==3.0.2 numpy==2.4.6 imagecodecs==2026.3.6 pylibjpeg==2.1.0 pylibjpeg-libjpeg==2.5.0
     .venv/bin/python tests/python/make_dicom.py
+
+These versions write every file as it is kept, byte for byte.
 
 With --real FOLDER it writes tests/golden/dicom_real.txt: the SHA-256 of the Hounsfield units, as little
 endian float32, of every DICOM file in the folder.
@@ -151,7 +154,7 @@ def synthetic():
     save("deflated", dataset(signed, DeflatedExplicitVRLittleEndian, RescaleIntercept="0"))
     save("eight_bits", dataset(picture(False, 8), bits=8, RescaleSlope="8", RescaleIntercept="-1000.5"))
     rle = dataset(signed, RescaleIntercept="0")
-    rle.compress(RLELossless)
+    rle.compress(RLELossless, generate_instance_uid=False)
     save("rle", rle)
     lossless = imagecodecs.ljpeg_encode(unsigned, bitspersample=12)
     save("jpeg_lossless", compressed(unsigned, [lossless], JPEGLosslessSV1, 12))

@@ -1,6 +1,9 @@
 """Makes the small PNG files of tests/golden/png with Pillow: every kind of colour that a PNG can have.
 
-    .venv/bin/pip install pillow numpy && .venv/bin/python tests/python/make_png.py
+    python3 -m venv .venv && .venv/bin/pip install pillow==13.0.0 numpy==2.4.6
+    .venv/bin/python tests/python/make_png.py
+
+These versions write every file as it is kept, byte for byte.
 """
 
 import pathlib

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::say_skipped;
+
 /// What every C program is compiled with; C++ has another standard.
 pub const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1"];
 
@@ -48,7 +50,7 @@ pub fn installed<'n>(names: &[&'n str]) -> Vec<&'n str> {
     let found = |name: &&&str| {
         let found = Command::new(name).arg("--version").output().is_ok();
         if !found {
-            eprintln!("skipped: no {name} here");
+            say_skipped(&format!("no {name} here"));
         }
         found
     };

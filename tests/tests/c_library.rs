@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use recist::bundle::{AlignedBytes, Bundle};
-use recist::cascade::{EngineNetworks, OUTLINE_POINTS, Plans, Workspace, measure, outline};
 use recist::engine::Kernel;
-use recist::ffi::STACK_BYTES;
-use recist::geometry::{AffineMap, LesionBox, Point};
-use recist::image::{CtFile, CtSlice, Samples};
+use recist::ffi::{STACK_BYTES, Status};
+use recist::geometry::{LesionBox, Point};
+use recist::image::CtFile;
 use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, package, repository, run};
 use recist_tests::folder::{Folder, write_raw};
+use recist_tests::printed::{self, STAGES};
 use recist_tests::{readers, real_data, toy};
 
 /// How a program is linked with the package.
@@ -34,54 +34,21 @@ fn toy_arguments(kernel: i32) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
-/// What `measure` prints for the toy, by Rust's own way.
-fn toy_lines() -> String {
-    let bytes = AlignedBytes::copy_of(&toy::bundle());
-    let plans = Plans::open(&Bundle::open(bytes.as_slice()).unwrap()).unwrap();
-    let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
-    let samples = toy::slice_samples();
-    let size = [toy::SIZE, toy::SIZE];
-    let slice = CtSlice::new(Samples::I16(&samples), size, toy::SIZE, Some(toy::spacing())).unwrap();
-    let mut workspace = Box::new(Workspace::new());
-    let measured = measure(&slice, toy::area(), &mut networks, &mut workspace, |_| ()).unwrap();
-    let mut points = vec![Point::default(); OUTLINE_POINTS];
-    let patch_to_slice = AffineMap::normalised_to_box(measured.square);
-    let outline_points = outline(&workspace.mask, patch_to_slice, &mut points).unwrap();
-    let [long, short] = [measured.axes.long(), measured.axes.short()];
-    let point = |name: &str, p: Point| format!("{name} {} {}\n", p.x, p.y);
-    [
-        point("long_start", long.start()),
-        point("long_end", long.end()),
-        point("short_start", short.start()),
-        point("short_end", short.end()),
-        format!("long_mm {}\n", long.length_mm(toy::spacing())),
-        format!("short_mm {}\n", short.length_mm(toy::spacing())),
-        format!("confidence {}\n", f64::from(measured.confidence())),
-        format!("mask_area_mm2 {}\n", measured.mask_area_mm2().unwrap()),
-        format!("outline_points {outline_points}\n"),
-        format!("warnings {}\n", measured.warnings.bits()),
-    ]
-    .concat()
-}
-
-/// The names and numbers of a program's lines.
-fn numbers(text: &str) -> Vec<(String, Vec<f64>)> {
-    let line = |line: &str| {
-        let mut words = line.split(' ');
-        let name = words.next().unwrap().to_owned();
-        (name, words.map(|w| w.parse().unwrap()).collect())
-    };
-    text.lines().map(line).collect()
+/// Asserts that a call's times are of its stages: each took time, and all together no longer than the program.
+fn assert_plausible(times: &[f64], whole: Duration, name: &str) {
+    assert!(times.iter().all(|ns| *ns > 0.0), "{name}: {times:?}");
+    assert!(times.iter().sum::<f64>() <= whole.as_nanos() as f64, "{name}: {times:?} in {whole:?}");
 }
 
 #[test]
-fn c_and_cpp_programs_measure_the_same_bits_on_every_kernel_and_ask_for_no_memory() {
+fn c_and_cpp_programs_print_the_same_bits_on_every_kernel_and_ask_for_no_memory() {
     let folder = Folder::with_toy("measure");
-    let want = numbers(&toy_lines());
+    let [want, machine] = printed::toy();
     let kernels = Kernel::ALL.into_iter().filter(|kernel| kernel.runs_here());
     let kernels: Vec<_> = kernels.map(|kernel| kernel as i32).chain([0]).collect();
     let compilers = installed(&["gcc", "clang", "g++", "clang++"]);
     assert!(!compilers.is_empty(), "a C compiler is needed");
+    let mut shortest = [f64::INFINITY; STAGES.len()];
     for compiler in compilers {
         for kind in ["static", "shared"] {
             let program = folder.0.join(format!("{compiler}-{kind}"));
@@ -96,12 +63,30 @@ fn c_and_cpp_programs_measure_the_same_bits_on_every_kernel_and_ask_for_no_memor
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             compile(compiler, &sources, &arguments, &program);
             for kernel in &kernels {
-                let text = run(Command::new(&program).current_dir(&folder.0).args(toy_arguments(*kernel)));
-                let (allocations, lines): (Vec<_>, Vec<_>) =
-                    numbers(&text).into_iter().partition(|(name, _)| name == "allocations");
-                assert_eq!(lines, want, "{compiler} {kind} {kernel}");
+                let name = format!("{compiler} {kind} {kernel}");
+                let start = Instant::now();
+                let output = Command::new(&program)
+                    .current_dir(&folder.0)
+                    .args(toy_arguments(*kernel))
+                    .output()
+                    .unwrap();
+                let whole = start.elapsed();
+                let [text, errors] =
+                    [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+                assert!(output.status.success(), "{name}: {errors}");
+                let (allocations, results): (Vec<_>, Vec<_>) =
+                    printed::lines(&text).into_iter().partition(|(name, _)| name == "allocations");
+                assert_eq!(results, want, "{name}");
+                let errors = printed::lines(&errors);
+                assert_eq!(errors[..2], machine, "{name}");
+                assert_eq!(errors.len(), 2 + STAGES.len(), "{name}: {errors:?}");
+                let times = STAGES.map(|stage| printed::numbers(&errors, stage)[0]);
+                assert_plausible(&times, whole, &name);
+                if *kernel == Kernel::Scalar as i32 {
+                    shortest = std::array::from_fn(|stage| shortest[stage].min(times[stage]));
+                }
                 assert_eq!(allocations.len(), usize::from(!plus));
-                assert!(allocations.iter().all(|(_, count)| count == &[0.0]), "{compiler} {kind}: {text}");
+                assert!(allocations.iter().all(|(_, count)| count == &[Ok(0.0)]), "{name}: {text}");
                 if !plus {
                     let control = folder.0.join("control");
                     if !control.exists() {
@@ -113,6 +98,9 @@ fn c_and_cpp_programs_measure_the_same_bits_on_every_kernel_and_ask_for_no_memor
             }
         }
     }
+    println!("{STAGES:?} on plain code, at least: {shortest:?}");
+    let longest = (0..STAGES.len()).max_by(|a, b| shortest[*a].total_cmp(&shortest[*b])).unwrap();
+    assert_eq!(STAGES[longest], "hourglass_ns", "which has nine tenths of the toy's products: {shortest:?}");
 }
 
 #[test]
@@ -176,11 +164,14 @@ fn the_c_program_measures_what_the_program_recist_measures() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.success(), &row[14] == "ok", "{row:?}");
         if output.status.success() {
-            let numbers: Vec<f64> = numbers(&text).into_iter().flat_map(|(_, values)| values).collect();
-            let ends: Vec<String> = numbers[..8].iter().map(|v| format!("{v:.3}")).collect();
-            assert!(row.iter().skip(1).take(8).eq(&ends), "{row:?} {ends:?}");
-            let [long, short, confidence] = [numbers[8], numbers[9], numbers[10]].map(|v| format!("{v:.3}"));
-            assert_eq!([&row[11], &row[12], &row[13]], [long, short, confidence]);
+            let lines = printed::lines(&text);
+            let numbers = |name: &&str| -> Vec<String> {
+                printed::numbers(&lines, name).iter().map(|v| format!("{v:.3}")).collect()
+            };
+            let ends = ["long_start", "long_end", "short_start", "short_end"];
+            let columns = ["long_px", "short_px", "long_mm", "short_mm", "confidence"];
+            let found: Vec<String> = ends.iter().chain(&columns).flat_map(numbers).collect();
+            assert!(row.iter().skip(1).take(13).eq(&found), "{row:?} {found:?}");
             measured += 1;
         }
     }
@@ -222,7 +213,7 @@ fn check_memory(folder: &Folder, checker: &[&str], linked: &[&str]) {
         command
     };
     let text = run(program("measure").args(toy_arguments(0)));
-    assert_eq!(numbers(&text), numbers(&toy_lines()));
+    assert_eq!(printed::lines(&text), printed::toy()[0]);
     let output = program("overrun").arg("toy.recist").output().unwrap();
     let report = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && report.contains("recist_open"), "the control: {report}");
@@ -260,18 +251,27 @@ fn no_call_uses_more_stack_than_the_header_states() {
         .args(format!("slice.raw {side} {side} {x0} {y0} {x1} {y1}").split(' '))
         .current_dir(&folder.0));
     println!("function kernel bytes status\n{text}");
-    let mut ran = 0;
+    let mut calls = Vec::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        let (bytes, status): (usize, i32) = (words[2].parse().unwrap(), words[3].parse().unwrap());
+        let [kernel, status]: [i32; 2] = [1, 3].map(|at| words[at].parse().unwrap());
+        let bytes: usize = words[2].parse().unwrap();
+        calls.push((words[0], kernel));
         if words[0] == "control" {
             assert!((20_000..21_000).contains(&bytes), "the control: {line}");
-        } else {
-            assert!(bytes <= STACK_BYTES, "{line}");
-            ran += usize::from(status == 0);
+            continue;
         }
+        assert!(bytes <= STACK_BYTES, "{line}");
+        let runs_here =
+            kernel == 0 || Kernel::ALL.into_iter().any(|known| known as i32 == kernel && known.runs_here());
+        let want = if runs_here { Status::Ok } else { Status::Kernel };
+        assert_eq!(status, want as i32, "{line}");
     }
-    assert!(ran >= 7, "{text}");
+    let by_kernel =
+        (0..=Kernel::ALL.len()).flat_map(|kernel| ["measure", "self_test"].map(|name| (name, kernel)));
+    let by_kernel = by_kernel.map(|(name, kernel)| (name, i32::try_from(kernel).unwrap()));
+    let once = ["control", "memory_required", "open", "describe"].map(|name| (name, 0));
+    assert_eq!(calls, once.into_iter().chain(by_kernel).collect::<Vec<_>>());
 }
 
 #[test]
@@ -308,11 +308,11 @@ fn both_libraries_export_the_headers_functions_and_nothing_else() {
 fn the_examples_are_built_by_cmake_and_by_hand_as_their_package_says() {
     let folder = Folder::with_toy("examples");
     let pkg_config = package().join("lib/pkgconfig");
-    let want = numbers(&toy_lines());
+    let [want, _] = printed::toy();
     let measured = |program: &Path| {
         let mut command = Command::new(program);
         command.env("LD_LIBRARY_PATH", package().join("lib")).current_dir(&folder.0);
-        numbers(&run(command.args(toy_arguments(0))))
+        printed::lines(&run(command.args(toy_arguments(0))))
     };
     let examples = package().join("share/recist/examples");
     for cmake in installed(&["cmake"]) {

@@ -42,11 +42,17 @@ impl Checkout {
         Self(folder)
     }
 
-    /// The script with these variables, laying the package out in `folder` of the checkout.
+    /// The script with these variables, laying the package out in `folder` of the checkout; `""` names none.
     fn package(&self, folder: &str, variables: &[(&str, &str)]) -> Output {
+        self.package_from(&self.0, folder, variables)
+    }
+
+    /// As [`Checkout::package`], called in `working`, which a relative `folder` is beneath.
+    fn package_from(&self, working: &Path, folder: &str, variables: &[(&str, &str)]) -> Output {
         let path = std::env::var("PATH").unwrap();
         Command::new(self.0.join("ci/package.sh"))
-            .arg(folder)
+            .args((!folder.is_empty()).then_some(folder))
+            .current_dir(working)
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("PATH", format!("{}:{path}", self.0.join("tools").display()))
@@ -125,6 +131,20 @@ fn an_earlier_package_is_replaced_and_what_else_its_folder_holds_stays() {
     for file in ["lib/librecist.so.0", "share/recist/old.c"] {
         assert!(!checkout.has(format!("prefix/{file}")), "{file} is of the earlier package only");
     }
+}
+
+#[test]
+fn a_relative_folder_is_the_callers_and_none_is_the_checkouts() {
+    let checkout = Checkout::new("relative");
+    let working = checkout.0.join("elsewhere");
+    fs::create_dir(&working).unwrap();
+    for (folder, place) in [("package", "elsewhere/package"), ("../beside", "beside"), ("", "target/package")]
+    {
+        let output = checkout.package_from(&working, folder, &[]);
+        assert!(output.status.success(), "{folder:?}: {output:?}");
+        assert!(checkout.has(format!("{place}/lib/pkgconfig/recist.pc")), "{folder:?} is {place}");
+    }
+    assert!(!checkout.has("package"), "the control: nothing beside what was named");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
+use recist::engine::Kernel;
 use recist_tests::c_package::{self, installed, package, repository};
 
 /// The README's blocks, their four spaces taken off.
@@ -121,10 +122,69 @@ fn the_synopsis_has_every_option_of_every_command_and_no_other() {
     }
 }
 
+/// The README with every run of blanks and ends of lines as one blank.
+fn words() -> String {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    readme.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn the_summary_command_prints_the_presets_totals() {
-    let text = run(&command("-- summary edge"), &[]);
-    assert!(text.contains("706") && text.contains("636"), "parameters of the README: {text}");
+fn the_summary_command_prints_the_totals_that_are_stated_of_both_presets() {
+    let edge = command("-- summary edge");
+    let [edge, paper] = [edge.clone(), edge.replace("summary edge", "summary paper")].map(|command| {
+        let text = run(&command, &[]);
+        let total = |line: &str| -> Option<[f64; 2]> {
+            let mut numbers = line.strip_prefix("total")?.split_whitespace();
+            Some([(); 2].map(|()| numbers.next().unwrap().replace(',', "").parse().unwrap()))
+        };
+        // Parameters and multiply-accumulates, of localization and hourglass.
+        let totals: Vec<[f64; 2]> = text.lines().filter_map(total).collect();
+        let [localization, hourglass] = totals[..] else { panic!("two networks: {text}") };
+        [localization, hourglass]
+    });
+    let ([edge, paper], [million, billion]) = ([edge, paper], [1e6, 1e9]);
+    let stated = format!(
+        "`edge` has {:.2} M + {:.2} M parameters and {:.0} + {:.0} million multiply-accumulates for localization and \
+         hourglass, `paper` {:.1} M + {:.1} M and {:.1} + {:.1} billion.",
+        edge[0][0] / million,
+        edge[1][0] / million,
+        edge[0][1] / million,
+        edge[1][1] / million,
+        paper[0][0] / million,
+        paper[1][0] / million,
+        paper[0][1] / billion,
+        paper[1][1] / billion,
+    );
+    assert!(words().contains(&stated), "{stated}");
+}
+
+#[test]
+fn the_bench_command_times_every_stage_of_a_measurement() {
+    let text = run("cargo run --quiet --bin recist -- bench --json", &[]);
+    let object = text.strip_prefix("{\"engine\":\"").and_then(|rest| rest.strip_suffix("}\n")).unwrap();
+    let (engine, rest) = object.split_once("\",\"microseconds\":{").unwrap();
+    assert_eq!(engine, format!("int8 {}", Kernel::best()));
+    let (stages, memory) = rest.split_once("},\"peak_memory_bytes\":").unwrap();
+    let stages: Vec<(&str, u64)> = stages
+        .split(',')
+        .map(|stage| stage.split_once(':').unwrap())
+        .map(|(name, time)| (name.trim_matches('"'), time.parse().unwrap()))
+        .collect();
+    let names: Vec<&str> = stages.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["crop", "localization", "sampling", "hourglass", "decoding"]);
+    assert!(stages.iter().all(|(_, time)| *time < 60_000_000), "microseconds: {text}");
+    assert!(stages[1].1 > 0 && stages[3].1 > 0, "networks take time: {text}");
+    let memory: u64 = memory.parse().unwrap();
+    assert!((1 << 20..64 << 20).contains(&memory), "{text}");
+
+    let printed = run("cargo run --quiet --bin recist -- bench", &[]);
+    let mut lines = printed.lines();
+    assert_eq!(lines.next(), Some(format!("int8 {}, 200 runs, medians", Kernel::best()).as_str()));
+    for name in names.into_iter().chain(["all"]) {
+        let line = lines.next().unwrap();
+        assert!(line.trim_start().starts_with(name) && line.ends_with(" µs"), "{name}: {line}");
+    }
+    assert!(lines.next().unwrap().starts_with("  peak memory of the process "), "{printed}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use recist::cascade::{Decoding, Networks, Workspace, decode, measure};
 use recist::geometry::{AffineMap, Keypoints, LesionBox, Point, Theta};
 use recist::image::{CtFile, PATCH_SIZE};
+use recist_tests::c_package::repository;
 use recist_tests::oracle::Oracle;
 use recist_tests::readers::{Mark, read};
 use recist_tests::real_data;
@@ -70,18 +71,25 @@ fn marks() -> Option<Vec<Mark>> {
 }
 
 #[test]
-fn ideal_heatmaps_give_the_readers_endpoints_back() {
+fn ideal_heatmaps_give_the_readers_endpoints_back_as_closely_as_stated() {
     let Some(marks) = marks() else { return };
-    for size in [32, 64] {
+    let [[small, small_maximum], [large, large_maximum]] = [32, 64].map(|size| {
         let sub_pixel = mean_error(&marks, size, Decoding::SubPixel);
         let maximum = mean_error(&marks, size, Decoding::Maximum);
-        println!(
-            "{} marks, {size} x {size} heatmaps: {sub_pixel:.4} patch pixels by sub-pixel decoding, {maximum:.3} by the maximum",
-            marks.len()
-        );
         assert!(sub_pixel < BAR_PATCH_PIXELS, "{size}: {sub_pixel}");
         assert!(maximum > 4.0 * BAR_PATCH_PIXELS, "control: the maximum alone would pass with {maximum}");
-    }
+        [sub_pixel, maximum]
+    });
+    let count = format!("{},{:03}", marks.len() / 1000, marks.len() % 1000);
+    let stated = format!(
+        "readers' endpoints on {count} marks (nine DICOM slices and the validation nodules of LIDC-IDRI) come back with \
+         a mean error of {small:.4} patch pixels by sub-pixel decoding of 32 x 32 heatmaps and {large:.4} at 64 x 64; \
+         the maximum alone, as in the paper, gives {small_maximum:.2} and {large_maximum:.2}"
+    );
+    println!("{stated}");
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let words: Vec<&str> = readme.split_whitespace().collect();
+    assert!(words.join(" ").contains(&stated), "README.md does not say: {stated}");
 }
 
 #[test]

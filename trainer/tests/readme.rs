@@ -1,6 +1,8 @@
 //! The commands of README.md's "Train on your own data", in their order, on a few generated slices.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -106,4 +108,53 @@ fn they_lead_from_slices_to_a_model_and_its_figures() {
         RecistModel::bytes(&plans)
     );
     assert!(told.contains(&memory), "what recist info prints: {memory}\n{told}");
+    what_export_is_told_is_in_the_manifest(folder, &bundle);
+    an_engine_that_answers_something_else_is_an_error(folder);
+}
+
+/// Exports the run once more with every option that the manifest or the numbers show.
+fn what_export_is_told_is_in_the_manifest(folder: &Path, plain: &Bundle<'_>) {
+    let told = [
+        ("--name", "name", "lung"),
+        ("--version", "version", "7-beta"),
+        ("--licence", "licence", "CC BY 4.0"),
+        ("--attribution", "attribution", "A. Reader, 2026"),
+        ("--training-data", "training_data", "forty-eight slices: none of them real"),
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+    command.args(["export", "--run", "run", "--out", "told", "--rule", "min-max"]).current_dir(folder);
+    let output = command.args(told.iter().flat_map(|(option, _, value)| [option, value])).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bytes = AlignedBytes::copy_of(&std::fs::read(folder.join("told/lung.recist")).unwrap());
+    let bundle = Bundle::open(bytes.as_slice()).unwrap();
+    for (option, key, value) in told {
+        assert_eq!(bundle.manifest().get(key), Some(value), "{option}");
+        assert_ne!(plain.manifest().get(key), Some(value), "the control: {option}");
+        for file in ["localization.onnx", "hourglass.int8.onnx"] {
+            let file = std::fs::read(folder.join("told").join(file)).unwrap();
+            assert!(file.windows(value.len()).any(|window| window == value.as_bytes()), "{option} in ONNX");
+        }
+    }
+    assert_ne!(bundle.localization(), plain.localization(), "--rule: ranges from least to greatest");
+    assert_eq!(bundle.manifest().get("heatmap_size"), plain.manifest().get("heatmap_size"));
+}
+
+/// Exports the run once more beside an onnxruntime that answers one great number to everything.
+fn an_engine_that_answers_something_else_is_an_error(folder: &Path) {
+    let python = folder.join("python");
+    let script = "#!/bin/sh\n\
+        patches=$(($(wc -c) / 65536))\n\
+        case $3 in *localization*) bytes=4116 ;; *) bytes=16384 ;; esac\n\
+        echo onnxruntime of this test\n\
+        head -c $((patches * bytes)) /dev/zero | tr '\\0' '\\177'\n";
+    std::fs::write(&python, script).unwrap();
+    std::fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
+    command.args(["export", "--run", "run", "--out", "apart", "--python"]).arg(python).current_dir(folder);
+    let output = command.output().unwrap();
+    let [report, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let fault = "recist-train: parity of the engines: int8, engine - onnxruntime: less than 99.5 % within one quantum\n";
+    assert_eq!((output.status.code(), error.as_str()), (Some(1), fault));
+    assert!(report.contains("onnxruntime of this test; onnx.checker passes all four files\n"), "{report}");
+    assert!(report.contains("\nbundle_bytes: ") && folder.join("apart/edge-own.recist").exists(), "{report}");
 }

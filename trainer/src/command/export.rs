@@ -140,7 +140,8 @@ impl Run for Export {
             bundle.len(),
             plans.workspace_bytes() + size_of::<Workspace>(),
             RecistModel::bytes(&plans)
-        ))
+        ))?;
+        Ok(parity.check()?)
     }
 }
 

@@ -1,15 +1,15 @@
 //! A network that was exported to ONNX and lowered through tract is the network that was quantised.
 
-use std::path::PathBuf;
+mod golden;
 
 use prost::Message;
 use recist::bundle::{AlignedBytes, Bundle, Description, Parts, write};
-use recist::cascade::{Cascade, EngineNetworks, Networks, Plans, Stage, Workspace};
+use recist::cascade::{Cascade, EngineNetworks, MASK_SIZE, Networks, Plans, Stage, ThetaOutputs, Workspace};
 use recist::engine::{Kernel, Operator, Plan, compile};
-use recist::image::PATCH_PIXELS;
+use recist::image::{PATCH_PIXELS, Patch};
 use recist::onnx::{TractModels, lower};
 use recist_trainer::data::{Augmentation, Depth, augment, keyed, phantom};
-use recist_trainer::export::{float32, int8, onnxruntime};
+use recist_trainer::export::{float32, int8};
 use recist_trainer::graph::{Graph, GraphError, Shape, Window};
 use recist_trainer::network::{Localization, Network};
 use recist_trainer::quantise::{self, Calibration, Folded, Lowered, Rule};
@@ -53,6 +53,19 @@ fn patches(count: u64) -> Vec<f32> {
 fn quantised(folded: &Folded, patches: &[f32]) -> Lowered {
     let ranges = Calibration::measure(folded, patches).unwrap().ranges(Rule::MeanSquaredError);
     quantise::lower(folded, &ranges).unwrap()
+}
+
+/// The engine's outputs for a quantised file on one patch, and the distance of two numbers of each.
+fn engine_outputs(onnx: &[u8], patch: &[f32]) -> Vec<(Vec<f32>, f32)> {
+    let network = lower(onnx).unwrap();
+    let plan = AlignedBytes::copy_of(&compile(&network).unwrap());
+    let plan = Plan::open(plan.as_slice()).unwrap();
+    let tensors = network.outputs.iter().map(|output| network.tensors[output.0]);
+    let mut outputs: Vec<(Vec<f32>, f32)> =
+        tensors.map(|t| (vec![0.0; t.shape.channels * t.shape.height * t.shape.width], t.scale)).collect();
+    let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|(values, _)| values.as_mut_slice()).collect();
+    plan.run(&mut vec![0; plan.workspace_bytes()], &[patch], &mut slices, Kernel::best()).unwrap();
+    outputs
 }
 
 #[test]
@@ -118,6 +131,28 @@ fn means_of_blocks_and_of_everything_are_lowered_and_are_the_means() {
     }
 }
 
+/// Asserts that two answers are nearly the same, relative to the greatest of them, and that they say something.
+fn assert_close(found: &[f32], expected: &[f32], name: &str) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    assert!(expected.iter().any(|&value| value != expected[0]), "{name}: the numbers are not all one");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-4 * largest, "{name}: {found}, not {expected} of {largest}");
+    }
+}
+
+/// The mask and the five numbers of the localization, and the heatmaps of the hourglass, on the same patch.
+fn answers<N: Networks>(networks: &mut N, patch: &Patch) -> [Vec<f32>; 3]
+where
+    N::Error: std::fmt::Debug,
+{
+    let (mut mask, mut maps) = ([0.0; MASK_SIZE * MASK_SIZE], vec![0.0; 4 * 32 * 32]);
+    let theta = networks.localize(patch, &mut mask).unwrap();
+    networks.find_keypoints(patch, &mut maps).unwrap();
+    let ThetaOutputs { shift_x, shift_y, cos2, sin2, ln_scale } = theta;
+    [mask.to_vec(), vec![shift_x, shift_y, cos2, sin2, ln_scale], maps]
+}
+
 #[test]
 fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_engine_does() {
     let patches = patches(8);
@@ -131,25 +166,46 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
     let mut integers = integers.networks().unwrap();
 
     use recist_trainer::autodiff::{Module, NoneTape, cpu, download, upload};
-    let module: Module<f32, _> = Module::new(folded[1].graph.clone(), &folded[1].weights, &cpu()).unwrap();
-    for patch in patches.as_chunks::<PATCH_PIXELS>().0 {
-        let mut maps = vec![0.0; 4 * 32 * 32];
-        floats.find_keypoints(patch, &mut maps).unwrap();
+    let modules = folded.each_ref().map(|folded| -> Module<f32, _> {
+        Module::new(folded.graph.clone(), &folded.weights, &cpu()).unwrap()
+    });
+    // As the trainer has them: channels innermost.
+    let trained = |network: usize, patch: &Patch| -> Vec<Vec<f32>> {
+        let module = &modules[network];
         let input = upload(module.device(), (1, 128, 128, 1), patch).unwrap();
-        let expected = download(module.infer(input, NoneTape).unwrap().0.last().unwrap());
-        let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        for (i, value) in expected.iter().enumerate() {
-            let found = maps[i % 4 * 1024 + i / 4];
-            assert!((value - found).abs() < 1e-4 * largest, "{value} {found}");
+        module.infer(input, NoneTape).unwrap().0.iter().map(download).collect()
+    };
+    let plans = plans.each_ref().map(|plan| AlignedBytes::copy_of(plan));
+    let plans = plans.each_ref().map(|plan| Plan::open(plan.as_slice()).unwrap());
+    let alone = |patch: &Patch| {
+        let mut answers = [vec![0.0; MASK_SIZE * MASK_SIZE], vec![0.0; 5], vec![0.0; 4 * 32 * 32]];
+        let [mask, theta, maps] = &mut answers;
+        let mut workspaces = plans.map(|plan| vec![0; plan.workspace_bytes()]);
+        plans[0].run(&mut workspaces[0], &[patch], &mut [mask, theta], Kernel::Scalar).unwrap();
+        plans[1].run(&mut workspaces[1], &[patch], &mut [maps], Kernel::Scalar).unwrap();
+        answers
+    };
+    let mut before: Option<[Vec<f32>; 3]> = None;
+    for patch in patches.as_chunks::<PATCH_PIXELS>().0 {
+        let found = answers(&mut floats, patch);
+        let [mask, theta] = trained(0, patch).try_into().unwrap();
+        let maps = trained(1, patch).pop().unwrap();
+        let maps: Vec<f32> = (0..maps.len()).map(|i| maps[i % 1024 * 4 + i / 1024]).collect();
+        for ((name, found), expected) in ["mask", "θ", "heatmaps"].iter().zip(&found).zip([mask, theta, maps])
+        {
+            assert_close(found, &expected, name);
         }
 
-        let plan = AlignedBytes::copy_of(&plans[1]);
-        let plan = Plan::open(plan.as_slice()).unwrap();
-        let (mut alone, mut through_tract) = (vec![0.0; 4 * 32 * 32], vec![0.0; 4 * 32 * 32]);
-        let mut workspace = vec![0; plan.workspace_bytes()];
-        plan.run(&mut workspace, &[patch], &mut [&mut alone], Kernel::Scalar).unwrap();
-        integers.find_keypoints(patch, &mut through_tract).unwrap();
-        assert_eq!(alone, through_tract);
+        let quantised = answers(&mut integers, patch);
+        assert!(quantised == alone(patch), "the same bits");
+        for i in 0..3 {
+            assert_ne!(quantised[i], found[i], "the control: integers are seen");
+            assert!(
+                before.as_ref().is_none_or(|before| before[i] != quantised[i]),
+                "the control: patches are"
+            );
+        }
+        before = Some(quantised);
     }
 }
 
@@ -312,87 +368,4 @@ fn the_cascade_as_one_tract_model_gives_the_same_bits_as_the_engine() {
         }
     }
     assert!(found > 0, "a lesion is found");
-}
-
-/// Where onnxruntime's answers lie, and what it was asked.
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/onnxruntime/golden");
-
-/// The outputs of a golden network on one patch, and the distance of two numbers of each.
-fn engine_outputs(onnx: &[u8], patch: &[f32]) -> Vec<(Vec<f32>, f32)> {
-    let network = lower(onnx).unwrap();
-    let plan = AlignedBytes::copy_of(&compile(&network).unwrap());
-    let plan = Plan::open(plan.as_slice()).unwrap();
-    let tensors = network.outputs.iter().map(|output| network.tensors[output.0]);
-    let mut outputs: Vec<(Vec<f32>, f32)> =
-        tensors.map(|t| (vec![0.0; t.shape.channels * t.shape.height * t.shape.width], t.scale)).collect();
-    let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|(values, _)| values.as_mut_slice()).collect();
-    plan.run(&mut vec![0; plan.workspace_bytes()], &[patch], &mut slices, Kernel::best()).unwrap();
-    outputs
-}
-
-/// How many of the engine's outputs are 0, 1, 2 and more numbers away from onnxruntime's.
-fn distances(name: &str, onnx: &[u8]) -> [usize; 4] {
-    let floats = |path: String| -> Vec<f32> {
-        let bytes = std::fs::read(path).unwrap();
-        bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
-    };
-    let patches = floats(format!("{GOLDEN}/patches.f32"));
-    let mut expected = floats(format!("{GOLDEN}/{name}.f32")).into_iter();
-    let mut counts = [0; 4];
-    for patch in patches.chunks_exact(PATCH_PIXELS) {
-        for (values, scale) in engine_outputs(onnx, patch) {
-            for value in values {
-                let apart = ((value - expected.next().unwrap()) / scale).abs().round();
-                let number = [0.0, 1.0, 2.0].iter().position(|&n| apart <= n).unwrap_or(3);
-                counts[number] += 1;
-            }
-        }
-    }
-    assert_eq!(expected.next(), None);
-    counts
-}
-
-#[test]
-fn the_engine_answers_as_onnxruntime_does() {
-    for name in ["localization", "hourglass"] {
-        let onnx = std::fs::read(format!("{GOLDEN}/{name}.int8.onnx")).unwrap();
-        let [same, one, two, more] = distances(name, &onnx);
-        println!("{name}: {same} the same, {one} one apart, {two} two, {more} more");
-        assert!(more == 0 && two * 200 <= same + one + two, "{name}");
-
-        // The control: one weight of the first convolution with another sign.
-        let mut network = lower(&onnx).unwrap();
-        let weights = network.operators.iter_mut().find_map(|operator| match operator {
-            recist::engine::Operator::Convolution(convolution) => Some(&mut convolution.weights),
-            _ => None,
-        });
-        let weights = weights.unwrap();
-        let heaviest = (0..weights.len()).max_by_key(|&i| weights[i].unsigned_abs()).unwrap();
-        let pattern: Vec<u8> = weights.iter().map(|w| w.to_le_bytes()[0]).collect();
-        let at = onnx.windows(pattern.len()).position(|window| window == pattern).unwrap();
-        let mut flipped = onnx.clone();
-        flipped[at + heaviest] = weights[heaviest].wrapping_neg().to_le_bytes()[0];
-        let [same, one, two, more] = distances(name, &flipped);
-        assert!((two + more) * 200 > same + one + two + more, "{name}: a flipped weight is seen");
-    }
-}
-
-#[test]
-#[ignore = "writes the golden files; RECIST_PYTHON names a Python with numpy, onnx and onnxruntime"]
-fn onnxruntime_answers_once_more() {
-    let python = PathBuf::from(std::env::var_os("RECIST_PYTHON").unwrap());
-    let write = |name: String, values: &[f32]| {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        std::fs::write(format!("{GOLDEN}/{name}.f32"), bytes).unwrap();
-    };
-    let patches = patches(8);
-    write("patches".into(), &patches[..3 * PATCH_PIXELS]);
-    for (name, folded) in ["localization", "hourglass"].into_iter().zip(networks()) {
-        let lowered = quantised(&folded, &patches);
-        let path = PathBuf::from(format!("{GOLDEN}/{name}.int8.onnx"));
-        std::fs::write(&path, int8(name, &folded.graph, &lowered, &[])).unwrap();
-        let (versions, answers) = onnxruntime(&python, &path, &patches[..3 * PATCH_PIXELS]).unwrap();
-        println!("{versions}");
-        write(name.into(), &answers);
-    }
 }
