@@ -125,11 +125,11 @@ static const HostKernel KERNELS[] = {
     STRAIGHT(invert_deviation), STRAIGHT(normalise), STRAIGHT(normalise_backward), STRAIGHT(add_assign),
     STRAIGHT(add), STRAIGHT(relu_assign), STRAIGHT(relu_backward), STRAIGHT(scale_assign),
     STRAIGHT(max_pool), STRAIGHT(max_pool_backward), STRAIGHT(upsample),
-    STRAIGHT(upsample_backward), STRAIGHT(transpose), STRAIGHT(copy_channels), STRAIGHT(affine_matrix),
+    STRAIGHT(upsample_backward), STRAIGHT(transpose), STRAIGHT(affine_matrix),
     STRAIGHT(affine_matrix_backward), STRAIGHT(sample),
     WITH_BARRIERS(sum_differences), WITH_BARRIERS(batch_statistics), WITH_BARRIERS(sum_gradients),
     WITH_BARRIERS(parameter_gradients), WITH_BARRIERS(sum_channels), WITH_BARRIERS(add_sums),
-    WITH_BARRIERS(add_squares), WITH_BARRIERS(sample_backward),
+    WITH_BARRIERS(sum_squares), WITH_BARRIERS(sample_backward),
 };
 
 const HostKernel *host_kernel(const char *name) {

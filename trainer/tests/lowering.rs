@@ -136,7 +136,7 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
         let mut maps = vec![0.0; 4 * 32 * 32];
         floats.find_keypoints(patch, &mut maps).unwrap();
         let input = upload(module.device(), (1, 128, 128, 1), patch).unwrap();
-        let expected = download(module.infer(input, NoneTape).unwrap().0.last().unwrap());
+        let expected = download(module.infer(input, NoneTape).unwrap().0.last().unwrap()).unwrap();
         let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
         for (i, value) in expected.iter().enumerate() {
             let found = maps[i % 4 * 1024 + i / 4];

@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use super::{
-    AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
+    AffineGridKernel, BatchNormKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
     LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
 };
 
@@ -42,7 +42,6 @@ pub trait Device<E: Element>:
     + HasErr<Err: Into<Error>>
     + AffineGridKernel<E>
     + BatchNormKernel<E>
-    + ChannelsKernel<E>
     + ConvolutionKernel<E>
     + ElementwiseKernel<E>
     + FlattenKernel<E>
@@ -52,7 +51,7 @@ pub trait Device<E: Element>:
     + SamplerKernel<E>
     + UpsampleKernel<E>
 {
-    /// Bytes of a memory of its own that are taken, by whatever program; `None` if it has none.
+    /// Bytes of a memory of its own that have been taken since it was opened; `None` if it has none.
     fn memory_in_use(&self) -> Option<usize> {
         None
     }

@@ -75,22 +75,22 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
     pub fn numbers(&mut self) -> Result<Vec<(String, Vec<f32>)>, Error> {
         let Pass { outputs, mut gradients } = self.pass()?;
         let mut numbers = vec![
-            ("mask".to_owned(), download(&outputs.mask)),
-            ("theta".to_owned(), download(&outputs.theta)),
-            ("canonical patch".to_owned(), download(&outputs.canonical)),
+            ("mask".to_owned(), download(&outputs.mask)?),
+            ("theta".to_owned(), download(&outputs.theta)?),
+            ("canonical patch".to_owned(), download(&outputs.canonical)?),
         ];
         for (stack, heatmaps) in outputs.heatmaps.iter().enumerate() {
-            numbers.push((format!("heatmaps of stack {stack}"), download(heatmaps)));
+            numbers.push((format!("heatmaps of stack {stack}"), download(heatmaps)?));
         }
         let Cascade { localization, hourglass } = &self.cascade;
         for (network, module) in [("localization", localization), ("hourglass", hourglass)] {
-            for (name, tensor) in module.weights().iter().filter(|(name, _)| name.contains("running_")) {
+            for (name, tensor) in module.weights()?.iter().filter(|(name, _)| name.contains("running_")) {
                 numbers.push((format!("{network}.{name}"), tensor.values().to_vec()));
             }
             for (name, _, parameter) in module.parameters() {
                 let gradient = gradients.take(&parameter.ghost()).expect("every parameter has a gradient");
                 let gradient = Vector::from_buffer(module.device(), *parameter.shape(), gradient);
-                numbers.push((format!("gradient of {network}.{name}"), download(&gradient)));
+                numbers.push((format!("gradient of {network}.{name}"), download(&gradient)?));
             }
         }
         Ok(numbers)
