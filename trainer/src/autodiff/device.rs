@@ -7,8 +7,8 @@ use dfdx::{
 };
 
 use super::{
-    AffineGridKernel, BatchNormKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
-    LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
+    AffineGridKernel, BatchNormKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel, LinearKernel,
+    MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
 };
 
 /// A number that networks are trained in: `f32`, or `f64` to check gradients.

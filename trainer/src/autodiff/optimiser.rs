@@ -301,7 +301,8 @@ pub(super) mod tests {
         for method in [SGD, ADAMW] {
             let run = |interrupted: bool| {
                 let graph = module().graph().clone();
-                let mut module = Module::<f32, Cpu>::new(graph, &module().weights().unwrap(), &cpu()).unwrap();
+                let mut module =
+                    Module::<f32, Cpu>::new(graph, &module().weights().unwrap(), &cpu()).unwrap();
                 let mut optimiser = Optimiser::new(method, &module).unwrap();
                 for (i, gradient) in GRADIENTS.into_iter().enumerate() {
                     if interrupted && i == 2 {

@@ -73,11 +73,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of<D: Device<f32>>(
-        stage: usize,
-        progress: Progress,
-        trainer: &Trainer<D>,
-    ) -> Result<Self, Error> {
+    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Result<Self, Error> {
         let Trainer { cascade, localization, hourglass, average } = trainer;
         let optimisers =
             [(localization.steps(), localization.moments()?), (hourglass.steps(), hourglass.moments()?)];

@@ -31,7 +31,11 @@ impl UpsampleKernel<f32> for Cuda {
         input_gradient: &mut Buffer,
         adds: bool,
     ) -> Result<(), CudaError> {
-        holds(input_gradient, images * height * width * channels, "gradient of pixels that are written four times");
+        holds(
+            input_gradient,
+            images * height * width * channels,
+            "gradient of pixels that are written four times",
+        );
         holds(output_gradient, 4 * input_gradient.len(), "gradient of what is written four times");
         let (width, channels, count) = (index(width)?, index(channels)?, index(input_gradient.len())?);
         let parameters = (output_gradient, input_gradient, width, channels, adds, count);

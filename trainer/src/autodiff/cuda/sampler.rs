@@ -22,21 +22,12 @@ unsafe impl DeviceRepr for Sampler {}
 
 impl Sampler {
     /// For buffers of that shape.
-    fn of(
-        shape: &SamplerShape,
-        image: &Buffer,
-        matrix: &Buffer,
-        output: &Buffer,
-    ) -> Result<Self, CudaError> {
+    fn of(shape: &SamplerShape, image: &Buffer, matrix: &Buffer, output: &Buffer) -> Result<Self, CudaError> {
         let &SamplerShape { images, source_size, size, channels } = shape;
         holds(image, images * source_size * source_size * channels, "images to sample");
         holds(matrix, images * 6, "matrices to sample by");
         holds(output, images * size * size * channels, "samples");
-        Ok(Self {
-            source_size: index(source_size)?,
-            size: index(size)?,
-            channels: index(channels)?,
-        })
+        Ok(Self { source_size: index(source_size)?, size: index(size)?, channels: index(channels)? })
     }
 }
 
