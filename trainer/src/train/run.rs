@@ -12,7 +12,7 @@ use super::{
     Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
     Trainer, Validation, prepare, validate,
 };
-use crate::autodiff::{Device, Error};
+use crate::autodiff::{Device, Error, ModuleError};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
@@ -295,8 +295,10 @@ impl<'a> Run<'a> {
         let paths = [START, RESNET_START].map(|name| self.folder.join(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = cascade_of(weights, graphs(&self.network)?, device)
-            .map_err(|error| named(&self.folder, &error))?;
+        let cascade = cascade_of(weights, graphs(&self.network)?, device).map_err(|error| match error {
+            ModuleError::Weights(error) => named(&self.folder, &error),
+            ModuleError::Device(error) => error.into(),
+        })?;
         Ok(Trainer::new(cascade, self.configuration.method)?)
     }
 }
@@ -392,8 +394,8 @@ from_errors!(
     std::io::Error,
     recist::image::PngError,
     super::BatchError,
-    crate::autodiff::Error,
-    crate::autodiff::ModuleError,
+    Error,
+    ModuleError,
     crate::data::PackError,
     crate::graph::GraphError,
     crate::network::NetworkError,
