@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds the trainer for CUDA on a machine without GPU, driver or toolkit, and runs it there on a stand-in for the
 # driver (tests/cuda) that executes the kernels on the CPU. It shows that every kernel is found and stays within its
-# buffers, that forward pass and gradients are those of the CPU, what a step of `paper` needs of device memory, and
-# what is said when there is too little of it or no device. It does not show that any of it runs on a GPU.
+# buffers, that forward pass, gradients and clipped steps of both methods are those of the CPU, what a step of `paper`
+# needs of device memory, that what fits in a memory fits in a larger one, and what is said when there is too little of
+# it or no device. It does not show that any of it runs on a GPU.
 # Needs Rust, a C++ compiler, Python 3 and a package index.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,11 +25,14 @@ step "CUDA 13.0 from wheels (newer ones write PTX that driver 580 does not take)
 "$toolkit/bin/nvcc" --version | tail -2
 
 step "stand-in for the driver"
-# With the address sanitizer: a kernel that leaves its buffer is stopped.
+# With the address sanitizer: a kernel or a matrix product that leaves its buffer is stopped.
+optimisers=$(cargo metadata --format-version=1 | python3 -c 'import json, os, sys
+print(*[os.path.dirname(package["manifest_path"]) for package in json.load(sys.stdin)["packages"]
+        if package["name"] == "dfdx"])')/src/tensor_ops
 g++ -std=c++20 -O2 -g -Wall -Wextra -fsanitize=address -shared -fPIC -Wl,-soname,libcuda.so.1 \
-    -o "$work/libcuda.so.1" tests/cuda/driver.cpp tests/cuda/kernels.cpp
-g++ -std=c++20 -O3 -Wall -Wextra -shared -fPIC -Wl,-soname,libcublas.so.13 -Wl,--version-script=tests/cuda/cublas.map \
-    -o "$work/libcublas.so.13" tests/cuda/blas.cpp
+    -I "$optimisers" -I tests/cuda/dfdx -o "$work/libcuda.so.1" tests/cuda/driver.cpp tests/cuda/kernels.cpp
+g++ -std=c++20 -O3 -g -Wall -Wextra -fsanitize=address -shared -fPIC -Wl,-soname,libcublas.so.13 \
+    -Wl,--version-script=tests/cuda/cublas.map -o "$work/libcublas.so.13" tests/cuda/blas.cpp
 mkdir -p "$toolkit/lib64/stubs"
 ln -sf "$work/libcuda.so.1" "$toolkit/lib64/stubs/libcuda.so"
 
@@ -47,11 +51,12 @@ on_standin() {
     env LD_LIBRARY_PATH="$work:$toolkit/lib" LD_PRELOAD="$(gcc -print-file-name=libasan.so)" \
         ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 "$@"
 }
-# That a command fails, saying this.
+# That a command fails without a panic, saying this.
 refuses() {
     local words=$1
     shift
-    if on_standin "$@" >"$work/refusal.txt" 2>&1 || ! grep -q "$words" "$work/refusal.txt"; then
+    if on_standin "$@" >"$work/refusal.txt" 2>&1 || ! grep -q "$words" "$work/refusal.txt" ||
+        grep -q panicked "$work/refusal.txt"; then
         cat "$work/refusal.txt"
         echo "expected a refusal with the words: $words" >&2
         exit 1
@@ -59,9 +64,11 @@ refuses() {
     grep "$words" "$work/refusal.txt"
 }
 
-step "outputs, statistics and gradients beside the CPU's"
+step "outputs, statistics, gradients and clipped steps beside the CPU's"
 for network in paper-like edge-like; do
-    on_standin "$program" compare "tests/pytorch/golden/$network.toml" --size 32 --batch 3 --tolerance 1e-3
+    on_standin "$program" compare "tests/pytorch/golden/$network.toml" --size 32 --batch 3 --tolerance 1e-3 2>&1 |
+        tee "$work/report.txt"
+    grep -q '(0 of them counted, not run).* 0 failures' "$work/report.txt"
 done
 # The control: no two ways of summing agree to the last bit.
 refuses "differs by" "$program" compare tests/pytorch/golden/edge-like.toml --size 32 --batch 3 --tolerance 1e-9
@@ -71,29 +78,62 @@ run=$work/run
 rm -f "$work/phantoms.pack"
 on_standin "$program" prepare --phantoms 64 --seed 1 --out "$work/phantoms.pack" 2>/dev/null
 configure() {
-    printf '%s\n' 'network = "paper"' "batch = $1" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
+    printf '%s\n' "network = \"$1\"" "batch = $2" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
         'checkpoint = 1000' '[method.sgd]' 'momentum = 0.9' 'weight_decay = 1e-4' >"$work/run.toml"
     local stage loss localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
     for stage in stn shn joint; do
         case $stage in stn) loss=$localization ;; shn) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
-        printf '[[stages]]\nstage = "%s"\nschedule = { cosine = { rate = 1e-3, steps = 1, warm_up = 0 } }\n' "$stage"
-        printf 'loss = { %s }\n' "$loss"
+        printf '[[stages]]\nstage = "%s"\naverage = 1\nloss = { %s }\n' "$stage" "$loss"
+        printf 'schedule = { cosine = { rate = 1e-3, steps = 1, warm_up = 0 } }\n'
     done >>"$work/run.toml"
     rm -rf "$run"
 }
 train=("$program" train --data "$work/phantoms.pack" --config "$work/run.toml" --out "$run" --device cuda)
 for batch in 8 32 64; do
-    configure "$batch"
+    configure paper "$batch"
     printf 'batch %s\n' "$batch"
     on_standin CUDA_STANDIN_COUNT=1 "${train[@]}" 2>"$work/report.txt" >/dev/null || { cat "$work/report.txt"; exit 1; }
     grep 'cuda stand-in' "$work/report.txt"
     grep -q ' 0 failures' "$work/report.txt"
 done
 
+# Whether a training of so many KiB of device memory comes to its end and its weights; a panic is none of the answers.
+fits() {
+    rm -rf "$run"
+    if on_standin CUDA_STANDIN_COUNT=1 CUDA_STANDIN_MEMORY=$(($1 << 10)) "${train[@]}" >"$work/report.txt" 2>&1; then
+        [ -s "$run/weights.safetensors" ] && return
+    elif grep -q 'out of device memory' "$work/report.txt" && ! grep -q panicked "$work/report.txt"; then
+        return 1
+    fi
+    cat "$work/report.txt"
+    echo "$1 KiB: neither trained to the end nor out of device memory" >&2
+    exit 1
+}
+
+step "a batch that fits in a memory fits in larger ones"
+configure edge 8
+least=100000 enough=250000
+if fits $least || ! fits $enough; then echo "edge needs another memory than it did" >&2; exit 1; fi
+while [ $((enough - least)) -gt 100 ]; do
+    middle=$(((least + enough) / 2))
+    if fits $middle; then enough=$middle; else least=$middle; fi
+done
+printf 'edge trains at a batch of 8 from %s KiB on\n' "$enough"
+for more in 1 30 100 300 1000 2000 3000 5000 7000 10000 14000 20000 30000; do
+    fits $((enough + more)) || { echo "but not with $more KiB more" >&2; exit 1; }
+    ! fits $((enough - 100 - more)) || { echo "and with $more KiB less" >&2; exit 1; }
+done
+
 step "what is said without enough memory, and without a device"
-configure 64
+configure paper 64
 refuses 'out of device memory with a batch of 64; a batch of [0-9]* fits' \
     CUDA_STANDIN_COUNT=1 CUDA_STANDIN_MEMORY=$((4 << 30)) "${train[@]}"
+# Not even the networks fit, or not their optimisers, or no sample beside them.
+configure paper 8
+for mebibytes in 0 20 60 150 230; do
+    rm -rf "$run"
+    refuses 'out of device memory' CUDA_STANDIN_COUNT=1 CUDA_STANDIN_MEMORY=$((mebibytes << 20)) "${train[@]}"
+done
 rm -rf "$run"
 refuses 'no CUDA device' CUDA_STANDIN_DEVICES=0 "${train[@]}"
 

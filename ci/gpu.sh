@@ -3,8 +3,8 @@
 #   ci/gpu.sh       where ci/cuda.sh has run: packs target/recist-gpu.tar.gz
 #   ci/gpu.sh run   in the unpacked folder on a machine with an NVIDIA GPU, driver 580 or newer, and a Python that
 #                   has PyTorch for CUDA 13; it needs neither Rust nor a network
-# `run` compares outputs and gradients with the CPU's in 64 bits (products in full float32), then times both presets
-# beside PyTorch eager on the same GPU, in turns, and prints both peaks of device memory.
+# `run` compares outputs, gradients and clipped steps with the CPU's in 64 bits (products in full float32), then times
+# both presets beside PyTorch eager on the same GPU, in turns, and prints the device memory that each takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=target/cuda/target/release/recist-train

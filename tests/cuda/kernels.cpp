@@ -3,6 +3,7 @@
 // another.
 
 #include "kernels.hpp"
+#include "dfdx/cuda_utils.cuh"
 
 #include <algorithm>
 #include <cmath>
@@ -59,6 +60,14 @@ static void __syncthreads() {
 #include "../../trainer/src/autodiff/cuda/max_pool.cu"
 #include "../../trainer/src/autodiff/cuda/rearrange.cu"
 #include "../../trainer/src/autodiff/cuda/sampler.cu"
+
+// The optimisers' kernels are dfdx's, as published (-I the folder of its kernels).
+namespace sgd {
+#include "sgd/sgd.cu"
+}
+namespace adam {
+#include "adam/adam.cu"
+}
 
 // Calls a kernel with the parameters that a launch points to.
 template <typename... P, size_t... I>
@@ -125,11 +134,12 @@ static const HostKernel KERNELS[] = {
     STRAIGHT(invert_deviation), STRAIGHT(normalise), STRAIGHT(normalise_backward), STRAIGHT(add_assign),
     STRAIGHT(add), STRAIGHT(relu_assign), STRAIGHT(relu_backward), STRAIGHT(scale_assign),
     STRAIGHT(max_pool), STRAIGHT(max_pool_backward), STRAIGHT(upsample),
-    STRAIGHT(upsample_backward), STRAIGHT(transpose), STRAIGHT(copy_channels), STRAIGHT(affine_matrix),
+    STRAIGHT(upsample_backward), STRAIGHT(transpose), STRAIGHT(affine_matrix),
     STRAIGHT(affine_matrix_backward), STRAIGHT(sample),
     WITH_BARRIERS(sum_differences), WITH_BARRIERS(batch_statistics), WITH_BARRIERS(sum_gradients),
     WITH_BARRIERS(parameter_gradients), WITH_BARRIERS(sum_channels), WITH_BARRIERS(add_sums),
-    WITH_BARRIERS(add_squares), WITH_BARRIERS(sample_backward),
+    WITH_BARRIERS(sum_squares), WITH_BARRIERS(sample_backward),
+    {"sgd_update_f32", straight<sgd::sgd_update_f32>}, {"adam_update_f32", straight<adam::adam_update_f32>},
 };
 
 const HostKernel *host_kernel(const char *name) {

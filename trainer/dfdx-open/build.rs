@@ -9,8 +9,9 @@ use std::{
 
 const VERSION: &str = "0.13.0";
 
-/// What `src/open.rs` reaches for and cannot: the file, the line as published, the line as compiled.
-const OPENED: [(&str, &str, &str); 4] = [
+/// What `src/open.rs` reaches for and cannot, and what is mended: the file, the line as published, what is compiled in its
+/// place.
+const OPENED: [(&str, &str, &str); 6] = [
     (
         "tensor/gradients.rs",
         "    gradient_by_id: BTreeMap<UniqueId, D::Vec>,",
@@ -27,6 +28,24 @@ const OPENED: [(&str, &str, &str); 4] = [
         "tensor/cache.rs",
         "            let items = cache.get_mut(&key).unwrap();",
         "            let items = cache.get_mut(&key)?;",
+    ),
+    // Memory that the cache holds in buffers of other sizes is not lacking.
+    (
+        "tensor/cuda/device.rs",
+        "            || self.dev.alloc::<E>(len),",
+        "            || {
+                self.dev.alloc::<E>(len).or_else(|error| {
+                    self.try_empty_cache().map_err(|_| error)?;
+                    self.dev.alloc::<E>(len)
+                })
+            },",
+    ),
+    // The old workspace goes before the new one comes, which may then take what the cache holds.
+    (
+        "tensor/cuda/device.rs",
+        "            *workspace = unsafe { self.dev.alloc::<u8>(num_bytes_required) }?;",
+        "            *workspace = self.dev.null()?;
+            *workspace = unsafe { self.alloc_empty::<u8>(num_bytes_required) }?;",
     ),
 ];
 
@@ -120,7 +139,7 @@ fn strip_crate_attributes(file: &Path) -> Result<()> {
     write_lines(file, kept)
 }
 
-/// Replaces the one line `closed`.
+/// Replaces the line `closed`.
 fn open_up(file: &Path, closed: &str, open: &str) -> Result<()> {
     let mut lines = read_lines(file)?;
     let at = position(file, &lines, closed)?;

@@ -3,26 +3,39 @@
 use std::sync::Arc;
 
 use crate::{
-    shapes::{Shape, Unit},
-    tensor::{unique_id, Cpu, CpuError, GhostTensor, Gradients, NoneTape, Storage, Tensor},
+    shapes::{Dtype, Shape},
+    tensor::{unique_id, Cpu, CpuError, GhostTensor, Gradients, NoneTape, Storage, Tensor, ZeroFillStorage},
 };
 
-/// A device that lends buffers whose contents are left over from earlier use.
+/// A device that lends buffers whose contents are left over from earlier use, and moves numbers in and out of them. Where
+/// dfdx's own ways panic for want of memory or on a failing device, these give the error.
 pub trait Recycle<E>: Storage<E> {
     /// A buffer of `len` elements with unspecified values: the caller overwrites all of them.
     fn recycled(&self, len: usize) -> Result<Self::Vec, Self::Err>;
 
-    /// A copy of a buffer. Unlike the buffer's `clone` it does not panic when there is no memory left.
+    /// A copy of a buffer.
     fn copied(&self, buffer: &Self::Vec) -> Result<Self::Vec, Self::Err>;
+
+    /// Overwrites a buffer with numbers of the host.
+    ///
+    /// # Panics
+    /// If it is not as long.
+    fn write(&self, numbers: &[E], buffer: &mut Self::Vec) -> Result<(), Self::Err>;
+
+    /// Sets a buffer to zero.
+    fn clear(&self, buffer: &mut Self::Vec) -> Result<(), Self::Err>;
+
+    /// A buffer's numbers on the host.
+    fn read(&self, buffer: &Self::Vec) -> Result<Vec<E>, Self::Err>;
 }
 
-impl<E: Unit> Recycle<E> for Cpu {
+impl<E: Dtype> Recycle<E> for Cpu {
     fn recycled(&self, len: usize) -> Result<Self::Vec, CpuError> {
         match self.cache.try_pop::<E>(len) {
             None => self.try_alloc_len(len),
             // SAFETY: the cache holds what `CachableVec::drop` put there: a vector of exactly `len` elements
             // (its key) of a type of E's size and alignment, given to no one else. Its elements were written
-            // when it was first allocated, and every bit pattern of their types is valid for a number E.
+            // when it was first allocated, and every bit pattern is valid for a number E: `Dtype` has no `bool`.
             Some(block) => Ok(crate::tensor::cpu::CachableVec {
                 data: unsafe { Vec::from_raw_parts(block.0.cast::<E>(), len, len) },
                 cache: self.cache.clone(),
@@ -34,6 +47,19 @@ impl<E: Unit> Recycle<E> for Cpu {
         let mut copy = Recycle::<E>::recycled(self, buffer.len())?;
         copy.copy_from_slice(buffer);
         Ok(copy)
+    }
+
+    fn write(&self, numbers: &[E], buffer: &mut Self::Vec) -> Result<(), CpuError> {
+        buffer.copy_from_slice(numbers);
+        Ok(())
+    }
+
+    fn clear(&self, buffer: &mut Self::Vec) -> Result<(), CpuError> {
+        self.try_fill_with_zeros(buffer)
+    }
+
+    fn read(&self, buffer: &Self::Vec) -> Result<Vec<E>, CpuError> {
+        Ok(buffer.to_vec())
     }
 }
 
@@ -136,22 +162,14 @@ mod cuda {
 
     use super::Recycle;
     use crate::{
-        shapes::Unit,
-        tensor::{cuda::CachableCudaSlice, Cache, Cuda, CudaError},
+        shapes::Dtype,
+        tensor::{cuda::CachableCudaSlice, Cuda, CudaError, ZeroFillStorage},
     };
 
-    impl<E: Unit> Recycle<E> for Cuda {
+    impl<E: Dtype> Recycle<E> for Cuda {
         fn recycled(&self, len: usize) -> Result<Self::Vec, CudaError> {
             // SAFETY: every bit pattern is valid for a number, and the caller overwrites them.
-            let data = match unsafe { self.alloc_empty::<E>(len) } {
-                Ok(data) => data,
-                // The cache may hold buffers of other sizes.
-                Err(_) => {
-                    self.try_empty_cache()?;
-                    // SAFETY: as above.
-                    unsafe { self.alloc_empty::<E>(len) }?
-                }
-            };
+            let data = unsafe { self.alloc_empty::<E>(len) }?;
             Ok(CachableCudaSlice { data, cache: self.cache.clone() })
         }
 
@@ -159,6 +177,18 @@ mod cuda {
             let mut copy = Recycle::<E>::recycled(self, buffer.data.len())?;
             self.dev.dtod_copy(&buffer.data, &mut copy.data)?;
             Ok(copy)
+        }
+
+        fn write(&self, numbers: &[E], buffer: &mut Self::Vec) -> Result<(), CudaError> {
+            Ok(self.dev.htod_sync_copy_into(numbers, &mut buffer.data)?)
+        }
+
+        fn clear(&self, buffer: &mut Self::Vec) -> Result<(), CudaError> {
+            self.try_fill_with_zeros(buffer)
+        }
+
+        fn read(&self, buffer: &Self::Vec) -> Result<Vec<E>, CudaError> {
+            Ok(self.dev.dtoh_sync_copy(&buffer.data)?)
         }
     }
 

@@ -7,8 +7,8 @@ use dfdx::{
 };
 
 use super::{
-    AffineGridKernel, BatchNormKernel, ChannelsKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel,
-    LinearKernel, MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
+    AffineGridKernel, BatchNormKernel, ConvolutionKernel, ElementwiseKernel, FlattenKernel, LinearKernel,
+    MaxPoolKernel, NormKernel, SamplerKernel, UpsampleKernel,
 };
 
 /// A number that networks are trained in: `f32`, or `f64` to check gradients.
@@ -42,7 +42,6 @@ pub trait Device<E: Element>:
     + HasErr<Err: Into<Error>>
     + AffineGridKernel<E>
     + BatchNormKernel<E>
-    + ChannelsKernel<E>
     + ConvolutionKernel<E>
     + ElementwiseKernel<E>
     + FlattenKernel<E>
@@ -52,7 +51,7 @@ pub trait Device<E: Element>:
     + SamplerKernel<E>
     + UpsampleKernel<E>
 {
-    /// Bytes of a memory of its own that are taken, by whatever program; `None` if it has none.
+    /// Bytes of a memory of its own that have been taken since it was opened; `None` if it has none.
     fn memory_in_use(&self) -> Option<usize> {
         None
     }

@@ -1,3 +1,4 @@
+use dfdx::open::Recycle;
 use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{Gradients, OwnedTape, PutTape, Tape, Tensor};
 use dfdx::tensor_ops::Backward;
@@ -28,20 +29,25 @@ pub fn upload<E: Element, D: Device<E>>(
 
 /// A tensor in memory that the device had before, if any of this size is free: one made of a vector would leave the
 /// vector behind in the device's cache, step after step.
-fn upload_elements<S: Shape, E: Element, D: Device<E>>(
+pub(super) fn upload_elements<S: Shape, E: Element, D: Device<E>>(
     device: &D,
     shape: S,
     values: &[E],
 ) -> Result<Tensor<S, E, D>, D::Err> {
-    let mut tensor = device.try_zeros_like(&shape)?;
-    tensor.copy_from(values);
-    Ok(tensor)
+    let mut buffer = Recycle::<E>::recycled(device, shape.num_elements())?;
+    device.write(values, &mut buffer)?;
+    Ok(Tensor::from_buffer(device, shape, buffer))
 }
 
 /// Brings a tensor's values to the host.
-pub fn download<S: Shape, E: Element, D: Device<E>>(tensor: &Tensor<S, E, D>) -> Vec<f32> {
+///
+/// # Errors
+/// If the device fails.
+pub fn download<S: Shape, E: Element, D: Device<E>>(tensor: &Tensor<S, E, D>) -> Result<Vec<f32>, Error> {
+    assert!(tensor.is_contiguous(), "values are contiguous");
     let narrow = |value: E| value.to_f32().expect("every element has a 32-bit neighbour");
-    tensor.as_vec().into_iter().map(narrow).collect()
+    let values = tensor.device().read(tensor.buffer()).map_err(Into::into)?;
+    Ok(values.into_iter().map(narrow).collect())
 }
 
 /// Says that a loss has this gradient by `tensor`, where the loss itself was computed on the host: [`backward`]

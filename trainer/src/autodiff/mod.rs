@@ -21,7 +21,6 @@
 mod affine_grid;
 mod batch_norm;
 mod cascade;
-mod channels;
 mod clip;
 mod convolution;
 mod cpu;
@@ -54,7 +53,6 @@ pub use batch_norm::{
     batch_norm_inference,
 };
 pub use cascade::{Cascade, CascadeOutputs};
-pub use channels::{ChannelsKernel, concatenate_channels, select_channels};
 pub use clip::{NormKernel, clip_gradients};
 pub use convolution::{Convolution, ConvolutionKernel, ConvolutionShape, convolution};
 #[cfg(feature = "cuda")]
@@ -66,7 +64,7 @@ pub use flatten::{FlattenKernel, flatten};
 pub use host::{Recording, StepGradients, backward, download, seed, upload};
 pub use linear::{LinearKernel, linear};
 pub use max_pool::{MaxPool, MaxPoolKernel, MaxPoolShape, max_pool};
-pub use module::Module;
+pub use module::{Module, ModuleError};
 pub use optimiser::{Method, Optimiser};
 pub use sampler::{SamplerKernel, SamplerShape, sample};
 pub use trial::{Pass, Trial};

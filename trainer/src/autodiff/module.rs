@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use dfdx::tensor::Tape;
 
 use super::{
-    Device, Element, Error, FeatureMap, Vector,
+    Device, Element, Error, FeatureMap, Vector, download,
+    host::upload_elements,
     walk::{Normalisation, Walk, rectified},
 };
 use crate::graph::{Graph, Parameter, Role};
@@ -40,12 +42,22 @@ pub(super) struct Statistics<E: Element, D: Device<E>> {
     pub(super) variance: Vector<E, D>,
 }
 
+/// Why a network's numbers cannot be put on a device.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// They are not the network's.
+    Weights(WeightsError),
+    /// The device fails, or has no room for them.
+    Device(Error),
+}
+
 impl<E: Element, D: Device<E>> Module<E, D> {
     /// Puts `weights` on `device`.
     ///
     /// # Errors
-    /// If `weights` are not those of `graph`.
-    pub fn new(graph: Graph, weights: &Weights, device: &D) -> Result<Self, WeightsError> {
+    /// If `weights` are not those of `graph`, or the device fails.
+    pub fn new(graph: Graph, weights: &Weights, device: &D) -> Result<Self, ModuleError> {
         let mut module = Self {
             rectified: rectified(&graph),
             graph,
@@ -57,54 +69,54 @@ impl<E: Element, D: Device<E>> Module<E, D> {
         Ok(module)
     }
 
-    /// Replaces all parameters and running statistics.
+    /// Replaces all parameters and running statistics, in the memory that they have.
     ///
     /// # Errors
-    /// If `weights` are not those of the graph; the module is unchanged then.
-    pub fn load(&mut self, weights: &Weights) -> Result<(), WeightsError> {
+    /// If `weights` are not those of the graph, and the module is unchanged; or the device fails, and it cannot be used
+    /// any more.
+    pub fn load(&mut self, weights: &Weights) -> Result<(), ModuleError> {
         weights.check(&self.graph)?;
         let tensor = |parameter: &Parameter| {
             let tensor = weights.get(&parameter.name).expect("weights were checked against the graph");
             to_device(&self.device, tensor)
         };
-        let mut learnt = BTreeMap::new();
-        let mut statistics = BTreeMap::new();
         for (_, node) in self.graph.nodes() {
             let parameters = self.graph.parameters_of(node);
             let (changed, measured): (Vec<_>, Vec<_>) = parameters.iter().partition(|p| p.role.is_learnt());
             for parameter in changed {
-                let entry = Learnt { role: parameter.role, tensor: tensor(parameter) };
-                learnt.insert(parameter.name.clone(), entry);
+                // Its memory is the next one's.
+                drop(self.learnt.remove(&parameter.name));
+                let entry = Learnt { role: parameter.role, tensor: tensor(parameter)? };
+                self.learnt.insert(parameter.name.clone(), entry);
             }
             if let [mean, variance] = measured[..] {
-                let entry = Statistics { mean: tensor(mean), variance: tensor(variance) };
-                statistics.insert(node.name().to_owned(), entry);
+                drop(self.statistics.remove(node.name()));
+                let entry = Statistics { mean: tensor(mean)?, variance: tensor(variance)? };
+                self.statistics.insert(node.name().to_owned(), entry);
             }
         }
-        (self.learnt, self.statistics) = (learnt, statistics);
         Ok(())
     }
 
     /// All parameters and running statistics, in host memory and rounded to 32 bits.
-    #[must_use]
-    pub fn weights(&self) -> Weights {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn weights(&self) -> Result<Weights, Error> {
         let mut weights = Weights::default();
-        let mut put = |parameter: Parameter, tensor: &Vector<E, D>| {
-            weights.insert(parameter.name, to_host(tensor, parameter.shape));
-        };
         for (_, node) in self.graph.nodes() {
             for parameter in self.graph.parameters_of(node) {
-                match parameter.role {
+                let tensor = match parameter.role {
                     Role::Weight { .. } | Role::Bias | Role::Scale | Role::Shift => {
-                        let tensor = &self.learnt[&parameter.name].tensor;
-                        put(parameter, tensor);
+                        &self.learnt[&parameter.name].tensor
                     }
-                    Role::RunningMean => put(parameter, &self.statistics[node.name()].mean),
-                    Role::RunningVariance => put(parameter, &self.statistics[node.name()].variance),
-                }
+                    Role::RunningMean => &self.statistics[node.name()].mean,
+                    Role::RunningVariance => &self.statistics[node.name()].variance,
+                };
+                weights.insert(parameter.name, to_host(tensor, parameter.shape)?);
             }
         }
-        weights
+        Ok(weights)
     }
 
     /// The network.
@@ -164,16 +176,42 @@ impl<E: Element, D: Device<E>> Module<E, D> {
     }
 }
 
+impl From<WeightsError> for ModuleError {
+    fn from(error: WeightsError) -> Self {
+        Self::Weights(error)
+    }
+}
+
+impl From<Error> for ModuleError {
+    fn from(error: Error) -> Self {
+        Self::Device(error)
+    }
+}
+
+impl fmt::Display for ModuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weights(error) => error.fmt(f),
+            Self::Device(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ModuleError {}
+
 /// A tensor's numbers on a device.
-pub(super) fn to_device<E: Element, D: Device<E>>(device: &D, tensor: &Tensor) -> Vector<E, D> {
+pub(super) fn to_device<E: Element, D: Device<E>>(
+    device: &D,
+    tensor: &Tensor,
+) -> Result<Vector<E, D>, Error> {
     let values: Vec<E> = tensor.values().iter().map(|&value| E::of(f64::from(value))).collect();
-    let length = values.len();
-    device.tensor_from_vec(values, (length,))
+    upload_elements(device, (values.len(),), &values).map_err(Into::into)
 }
 
 /// A vector in host memory, rounded to 32 bits, under the shape it stands for.
-pub(super) fn to_host<E: Element, D: Device<E>>(vector: &Vector<E, D>, shape: Vec<usize>) -> Tensor {
-    let round = |value: E| value.to_f32().expect("every element has a nearest 32-bit float");
-    let values = vector.as_vec().into_iter().map(round).collect();
-    Tensor::new(shape, values).expect("a parameter's vector is as long as its shape says")
+pub(super) fn to_host<E: Element, D: Device<E>>(
+    vector: &Vector<E, D>,
+    shape: Vec<usize>,
+) -> Result<Tensor, Error> {
+    Ok(Tensor::new(shape, download(vector)?).expect("a parameter's vector is as long as its shape says"))
 }

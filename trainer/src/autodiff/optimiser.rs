@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use dfdx::{
     tensor::{Gradients, Storage},
@@ -8,11 +7,11 @@ use dfdx::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Device, Element, Error, Module, Vector,
+    Device, Element, Error, Module, ModuleError, Vector,
     module::{to_device, to_host},
 };
 use crate::graph::Role;
-use crate::weights::{Weights, WeightsError};
+use crate::weights::Weights;
 
 /// How parameters follow their gradients.
 ///
@@ -81,6 +80,19 @@ impl<E: Element, D: Device<E>> State<E, D> {
         }
     }
 
+    /// Sets all moments to zero.
+    fn clear(&mut self) -> Result<(), D::Err> {
+        let moments = match self {
+            Self::Sgd { velocity, .. } => vec![velocity],
+            Self::AdamW { first, second, .. } => vec![first, second],
+        };
+        for tensor in moments.into_iter().flat_map(BTreeMap::values_mut) {
+            let device = tensor.device().clone();
+            device.clear(tensor.buffer_mut())?;
+        }
+        Ok(())
+    }
+
     /// Changes one parameter, as the method does in its step number `step`.
     fn update(
         &mut self,
@@ -124,36 +136,48 @@ impl<E: Element, D: Device<E>> State<E, D> {
 
 impl<E: Element, D: Device<E>> Optimiser<E, D> {
     /// An optimiser for `module` that has not made a step.
-    #[must_use]
-    pub fn new(method: Method, module: &Module<E, D>) -> Self {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn new(method: Method, module: &Module<E, D>) -> Result<Self, Error> {
         let zeros = |_| {
-            let zero = |tensor| module.device().zeros_like(&(super::length_of(tensor),));
-            Ok(module.parameters().map(|(name, _, tensor)| (name.to_owned(), zero(tensor))).collect())
+            let zero = |(name, _, tensor): (&str, Role, &Vector<E, D>)| {
+                Ok((name.to_owned(), module.device().try_zeros_like(&(super::length_of(tensor),))?))
+            };
+            module.parameters().map(zero).collect()
         };
-        let Ok(state) = State::new::<Infallible>(method, zeros);
-        Self { steps: 0, state }
+        Ok(Self { steps: 0, state: State::new::<D::Err>(method, zeros).map_err(Into::into)? })
     }
 
     /// An optimiser for `module` that goes on after `steps` steps with what [`Optimiser::moments`] gave then:
     /// the next steps give the same bits as without the interruption.
     ///
     /// # Errors
-    /// If a tensor is missing, mis-shaped or too much.
+    /// If a tensor is missing, mis-shaped or too much, or the device fails.
     pub fn resume(
         method: Method,
         module: &Module<E, D>,
         steps: u32,
         mut moments: Weights,
-    ) -> Result<Self, WeightsError> {
-        let state = State::new(method, |moment| {
+    ) -> Result<Self, ModuleError> {
+        let state = State::new::<ModuleError>(method, |moment| {
             let read = |(name, _, tensor): (&str, Role, &Vector<E, D>)| {
                 let found = moments.remove(&format!("{name}.{moment}"), &[super::length_of(tensor)])?;
-                Ok((name.to_owned(), to_device(module.device(), &found)))
+                Ok((name.to_owned(), to_device(module.device(), &found)?))
             };
             module.parameters().map(read).collect()
         })?;
         moments.expect_empty()?;
         Ok(Self { steps, state })
+    }
+
+    /// Forgets all steps, in the memory that it has: afterwards the optimiser is as [`Optimiser::new`] makes it.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        self.steps = 0;
+        self.state.clear().map_err(Into::into)
     }
 
     /// Steps made so far.
@@ -187,16 +211,18 @@ impl<E: Element, D: Device<E>> Optimiser<E, D> {
 
     /// What the method remembers, to be kept beside the weights: tensors named `conv1.weight.velocity` and the
     /// like.
-    #[must_use]
-    pub fn moments(&self) -> Weights {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn moments(&self) -> Result<Weights, Error> {
         let mut weights = Weights::default();
         for (moment, tensors) in self.state.moments() {
             for (name, tensor) in tensors {
                 let shape = vec![super::length_of(tensor)];
-                weights.insert(format!("{name}.{moment}"), to_host(tensor, shape));
+                weights.insert(format!("{name}.{moment}"), to_host(tensor, shape)?);
             }
         }
-        weights
+        Ok(weights)
     }
 }
 
@@ -258,7 +284,7 @@ pub(super) mod tests {
         ];
         for (method, expected) in [(SGD, sgd), (ADAMW, adamw)] {
             let mut module = module();
-            let mut optimiser = Optimiser::new(method, &module);
+            let mut optimiser = Optimiser::new(method, &module).unwrap();
             for gradient in GRADIENTS {
                 let mut gradients = gradients(&module, gradient);
                 optimiser.step(&mut module, &mut gradients, 0.1).unwrap();
@@ -275,12 +301,13 @@ pub(super) mod tests {
         for method in [SGD, ADAMW] {
             let run = |interrupted: bool| {
                 let graph = module().graph().clone();
-                let mut module = Module::<f32, Cpu>::new(graph, &module().weights(), &cpu()).unwrap();
-                let mut optimiser = Optimiser::new(method, &module);
+                let mut module =
+                    Module::<f32, Cpu>::new(graph, &module().weights().unwrap(), &cpu()).unwrap();
+                let mut optimiser = Optimiser::new(method, &module).unwrap();
                 for (i, gradient) in GRADIENTS.into_iter().enumerate() {
                     if interrupted && i == 2 {
-                        let (steps, moments, weights) =
-                            (optimiser.steps(), optimiser.moments(), module.weights());
+                        let (steps, moments) = (optimiser.steps(), optimiser.moments().unwrap());
+                        let weights = module.weights().unwrap();
                         module = Module::new(module.graph().clone(), &weights, &cpu()).unwrap();
                         optimiser = Optimiser::resume(method, &module, steps, moments).unwrap();
                     }
@@ -293,7 +320,7 @@ pub(super) mod tests {
                     }
                     optimiser.step(&mut module, &mut gradients, 0.1).unwrap();
                 }
-                module.weights()
+                module.weights().unwrap()
             };
             assert_eq!(run(true), run(false));
         }
@@ -302,10 +329,10 @@ pub(super) mod tests {
     #[test]
     fn what_is_not_ones_own_memory_is_refused() {
         let module = module();
-        let moments = Optimiser::new(SGD, &module).moments();
+        let moments = Optimiser::new(SGD, &module).unwrap().moments().unwrap();
         let error = Optimiser::resume(ADAMW, &module, 3, moments).unwrap_err();
         assert_eq!(error.to_string(), "tensor conv.bias.first_moment is missing");
-        let moments = Optimiser::new(ADAMW, &module).moments();
+        let moments = Optimiser::new(ADAMW, &module).unwrap().moments().unwrap();
         let error = Optimiser::resume(SGD, &module, 3, moments).unwrap_err();
         assert_eq!(error.to_string(), "tensor conv.bias.velocity is missing");
     }
@@ -313,8 +340,30 @@ pub(super) mod tests {
     #[test]
     fn a_parameter_without_a_gradient_stays() {
         let mut module = module();
-        let before = module.weights();
-        Optimiser::new(ADAMW, &module).step(&mut module, &mut Gradients::leaky(), 0.1).unwrap();
-        assert_eq!(module.weights(), before);
+        let before = module.weights().unwrap();
+        let mut optimiser = Optimiser::new(ADAMW, &module).unwrap();
+        optimiser.step(&mut module, &mut Gradients::leaky(), 0.1).unwrap();
+        assert_eq!(module.weights().unwrap(), before);
+    }
+
+    #[test]
+    fn an_optimiser_that_is_restarted_is_a_new_one() {
+        for method in [SGD, ADAMW] {
+            let run = |steps_before: usize| {
+                let mut module = module();
+                let mut optimiser = Optimiser::new(method, &module).unwrap();
+                let weights = module.weights().unwrap();
+                for gradient in &GRADIENTS[..steps_before] {
+                    let mut gradients = gradients(&module, *gradient);
+                    optimiser.step(&mut module, &mut gradients, 0.1).unwrap();
+                }
+                module.load(&weights).unwrap();
+                optimiser.restart().unwrap();
+                let mut gradients = gradients(&module, GRADIENTS[2]);
+                optimiser.step(&mut module, &mut gradients, 0.1).unwrap();
+                (optimiser.steps(), optimiser.moments().unwrap(), module.weights().unwrap())
+            };
+            assert_eq!(run(2), run(0));
+        }
     }
 }

@@ -197,7 +197,7 @@ where
             let expected = example.file.get(&name);
             note(&mut result.gradients, name, &gradient, expected);
         }
-        for (name, tensor) in module.weights().iter().filter(|(name, _)| name.contains("running_")) {
+        for (name, tensor) in module.weights().unwrap().iter().filter(|(name, _)| name.contains("running_")) {
             let name = format!("statistics.{network}.{name}");
             note(&mut result.statistics, name.clone(), &elements(tensor), example.file.get(&name));
         }
@@ -232,7 +232,7 @@ fn in_32_bits_the_cascade_is_as_exact_as_pytorch() {
 fn a_weight_that_is_slightly_off_is_seen() {
     for (name, weight) in NETWORKS.map(|name| (name, "trunk.layer1.0.conv2.weight")) {
         let mut example = Example::<f64>::read(name);
-        let mut weights = example.cascade.localization.weights();
+        let mut weights = example.cascade.localization.weights().unwrap();
         weights.get_mut(weight).unwrap().values_mut()[0] *= 1.001;
         example.cascade.localization.load(&weights).unwrap();
         let apart = compare(example);
@@ -289,7 +289,7 @@ fn gradients_of_the_whole_cascade_are_central_differences() {
 fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
     let mut example = Example::<f32>::read(name);
     let mut optimisers = [&example.cascade.localization, &example.cascade.hourglass]
-        .map(|module| Optimiser::new(method, module));
+        .map(|module| Optimiser::new(method, module).unwrap());
     let mut norms = Vec::new();
     for _ in 0..4 {
         let (_, mut gradients) = example.backward();
@@ -299,8 +299,8 @@ fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
             optimiser.step(module, &mut gradients, 1e-2).unwrap();
         }
     }
-    let mut weights = example.cascade.localization.weights();
-    weights.extend("hourglass.", example.cascade.hourglass.weights());
+    let mut weights = example.cascade.localization.weights().unwrap();
+    weights.extend("hourglass.", example.cascade.hourglass.weights().unwrap());
     (norms, weights)
 }
 

@@ -67,7 +67,7 @@ impl Job for Passes {
         let images = f64::from(passes) * self.batch as f64;
         let rate = images / start.elapsed().as_secs_f64();
         let memory =
-            device.memory_in_use().map(|bytes| format!(", {} MiB of device memory in use", bytes >> 20));
+            device.memory_in_use().map(|bytes| format!(", {} MiB of device memory taken", bytes >> 20));
         let memory = memory.unwrap_or_default();
         super::say(&format!("{} batch {}: {rate:.2} images/s{memory}\n", self.network.name, self.batch))
     }

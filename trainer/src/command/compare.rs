@@ -7,9 +7,10 @@ use recist_trainer::network::Network;
 use super::Run;
 use super::device::{Job, run_on};
 
-/// Compare a training pass on a device with the same pass on the CPU, in 64 and in 32 bits: outputs, statistics,
-/// gradients. Each tensor must be as one of the two has it: where a rectifier or a maximum is all but undecided,
-/// they themselves differ. The CPU itself is compared with 64 bits alone.
+/// Compare training on a device with the same on the CPU, in 64 and in 32 bits: outputs, statistics and gradients of a
+/// pass, outputs at inference, and how two clipped steps of each method change the weights. Each tensor must be as one
+/// of the two has it: where a rectifier or a maximum is all but undecided, they themselves differ. The CPU itself is
+/// compared with 64 bits alone.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "compare")]
 pub(crate) struct Compare {
@@ -53,7 +54,7 @@ impl Run for Compare {
     }
 }
 
-/// The same pass on a device, and on the CPU in 32 and in 64 bits.
+/// The same training on a device, and on the CPU in 32 and in 64 bits.
 struct BesideCpu {
     network: Network,
     batch: usize,

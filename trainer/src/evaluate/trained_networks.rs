@@ -44,7 +44,7 @@ impl<D: Device<f32>> Networks for TrainedNetworks<'_, D> {
         let [found, theta] = &outputs[..] else {
             return Err(Error::Failed { reason: "localization has the outputs mask and theta".into() });
         };
-        let found = download(found);
+        let found = download(found)?;
         debug_assert_eq!(found.len(), MASK_SIZE * MASK_SIZE);
         if self.mask {
             mask.copy_from_slice(&found)
@@ -52,7 +52,7 @@ impl<D: Device<f32>> Networks for TrainedNetworks<'_, D> {
             mask.fill(f32::NAN)
         }
         let mut numbers = [0.0; 5];
-        numbers.copy_from_slice(&download(theta));
+        numbers.copy_from_slice(&download(theta)?);
         Ok(ThetaOutputs::from_array(numbers))
     }
 
@@ -60,7 +60,7 @@ impl<D: Device<f32>> Networks for TrainedNetworks<'_, D> {
         let outputs = Self::run(&self.cascade.hourglass, canonical)?;
         let last = outputs.last().ok_or(Error::Failed { reason: "the hourglass has no output".into() })?;
         let size = self.heatmap_size * self.heatmap_size;
-        for (pixel, values) in download(last).chunks_exact(4).enumerate() {
+        for (pixel, values) in download(last)?.chunks_exact(4).enumerate() {
             for (map, value) in values.iter().enumerate() {
                 heatmaps[map * size + pixel] = *value;
             }

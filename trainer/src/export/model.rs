@@ -57,10 +57,10 @@ impl TrainedModel {
     /// Both networks on a device, in floating point.
     ///
     /// # Errors
-    /// If the network's file describes none.
+    /// If the network's file describes none, or the device fails.
     pub fn cascade<D: Device<f32>>(&self, device: &D) -> Result<Cascade<f32, D>, ModelError> {
         let [localization, hourglass] = self.graphs()?;
-        let fit = |error: crate::weights::WeightsError| ModelError(error.to_string());
+        let fit = |error: crate::autodiff::ModuleError| ModelError(error.to_string());
         Ok(Cascade {
             localization: Module::new(localization, &self.weights[0], device).map_err(fit)?,
             hourglass: Module::new(hourglass, &self.weights[1], device).map_err(fit)?,

@@ -47,6 +47,15 @@ impl From<autodiff::Error> for QuantiseError {
     }
 }
 
+impl From<autodiff::ModuleError> for QuantiseError {
+    fn from(error: autodiff::ModuleError) -> Self {
+        match error {
+            autodiff::ModuleError::Weights(error) => Self::Weights(error),
+            autodiff::ModuleError::Device(error) => Self::Device(error),
+        }
+    }
+}
+
 impl fmt::Display for QuantiseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -126,7 +126,7 @@ mod tests {
         let run = |graph: &Graph, weights: &Weights| {
             let module: Module<f32, _> = Module::new(graph.clone(), weights, &device).unwrap();
             let input = upload(&device, (1, 128, 128, 1), &patch).unwrap();
-            download(&module.infer(input, NoneTape).unwrap().0[0])
+            download(&module.infer(input, NoneTape).unwrap().0[0]).unwrap()
         };
         let (before, after) = (run(&graph, &weights), run(&folded.graph, &folded.weights));
         let largest = before.iter().fold(0.0_f32, |m, v| m.max(v.abs()));

@@ -35,7 +35,7 @@ impl Values {
             let shape = (batch.len() / patch, height, width, channels);
             let input = upload(self.module.device(), shape, batch)?;
             for (node, map) in self.module.infer(input, NoneTape)?.0.iter().enumerate() {
-                read(node, &download(map));
+                read(node, &download(map)?);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{Average, Progress, Trainer};
-use crate::autodiff::{Cascade, Device, Method, Module, Optimiser};
+use crate::autodiff::{Cascade, Device, Error, Method, Module, ModuleError, Optimiser};
 use crate::graph::Graph;
 use crate::weights::{Tensor, Weights, WeightsError};
 
@@ -43,22 +43,25 @@ pub(super) const MOST_STEPS: u64 = (1 << 24) - 1;
 const AVERAGE: &str = "average.";
 
 /// The weights of a cascade, named as a checkpoint names them.
-pub(super) fn weights_of<D: Device<f32>>(cascade: &Cascade<f32, D>) -> Weights {
+///
+/// # Errors
+/// If the device fails.
+pub(super) fn weights_of<D: Device<f32>>(cascade: &Cascade<f32, D>) -> Result<Weights, Error> {
     let mut weights = Weights::default();
-    weights.extend(PARTS[0], cascade.localization.weights());
-    weights.extend(PARTS[1], cascade.hourglass.weights());
-    weights
+    weights.extend(PARTS[0], cascade.localization.weights()?);
+    weights.extend(PARTS[1], cascade.hourglass.weights()?);
+    Ok(weights)
 }
 
 /// The cascade of these weights, named as a checkpoint names them.
 ///
 /// # Errors
-/// If a tensor is missing or does not fit the graphs.
+/// If a tensor is missing or does not fit the graphs, or the device fails.
 pub(super) fn cascade_of<D: Device<f32>>(
     mut weights: Weights,
     [localization, hourglass]: [Graph; 2],
     device: &D,
-) -> Result<Cascade<f32, D>, WeightsError> {
+) -> Result<Cascade<f32, D>, ModuleError> {
     Ok(Cascade {
         localization: Module::new(localization, &weights.take(PARTS[0]), device)?,
         hourglass: Module::new(hourglass, &weights.take(PARTS[1]), device)?,
@@ -67,24 +70,26 @@ pub(super) fn cascade_of<D: Device<f32>>(
 
 impl Checkpoint {
     /// What `trainer` is at this moment.
-    #[must_use]
-    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Self {
-        let optimisers = [&trainer.localization, &trainer.hourglass]
-            .map(|optimiser| (optimiser.steps(), optimiser.moments()));
-        let (weights, average) = (weights_of(&trainer.cascade), trainer.average.clone());
-        Self { stage, progress, weights, optimisers, average }
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Result<Self, Error> {
+        let Trainer { cascade, localization, hourglass, average } = trainer;
+        let optimisers =
+            [(localization.steps(), localization.moments()?), (hourglass.steps(), hourglass.moments()?)];
+        Ok(Self { stage, progress, weights: weights_of(cascade)?, optimisers, average: average.clone() })
     }
 
     /// The trainer that it was.
     ///
     /// # Errors
-    /// If a tensor does not fit the graphs.
+    /// If a tensor does not fit the graphs, or the device fails.
     pub fn trainer<D: Device<f32>>(
         self,
         graphs: [Graph; 2],
         method: Method,
         device: &D,
-    ) -> Result<Trainer<D>, WeightsError> {
+    ) -> Result<Trainer<D>, ModuleError> {
         let Self { weights, optimisers: [(first_steps, first), (second_steps, second)], average, .. } = self;
         let cascade = cascade_of(weights, graphs, device)?;
         Ok(Trainer {

@@ -12,7 +12,7 @@ use super::{
     Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
     Trainer, Validation, prepare, validate,
 };
-use crate::autodiff::{Device, Error};
+use crate::autodiff::{Device, Error, ModuleError};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
@@ -206,11 +206,11 @@ impl<'a> Run<'a> {
             self.stage(number, &mut progress, &mut trainer, &mut metrics, &mut happened)?;
             number += 1;
             progress = Progress::default();
-            // Every stage begins with an optimiser of its own.
-            trainer = Trainer::new(trainer.cascade, self.configuration.method);
-            Checkpoint::of(number, progress, &trainer).write(&checkpoint_path)?;
+            // Every stage begins with an optimiser that has made no step; the device may have no room for another.
+            trainer.restart()?;
+            Checkpoint::of(number, progress, &trainer)?.write(&checkpoint_path)?;
         }
-        Checkpoint::of(number, progress, &trainer).weights.write(&self.folder.join(WEIGHTS))?;
+        weights_of(&trainer.cascade)?.write(&self.folder.join(WEIGHTS))?;
         Ok(())
     }
 
@@ -257,11 +257,11 @@ impl<'a> Run<'a> {
                     metrics.trained(number, step, rate, &losses)?;
                 }
                 if left.is_some_and(|left| left < stage.average && left.is_multiple_of(AVERAGE_STEPS)) {
-                    trainer.average.add(weights_of(&trainer.cascade));
+                    trainer.average.add(weights_of(&trainer.cascade)?);
                     if left == Some(0) {
-                        let mean = std::mem::take(&mut trainer.average).mean;
-                        trainer.cascade =
-                            cascade_of(mean, graphs(&self.network)?, trainer.cascade.localization.device())?;
+                        let mut mean = std::mem::take(&mut trainer.average).mean;
+                        trainer.cascade.localization.load(&mean.take(PARTS[0]))?;
+                        trainer.cascade.hourglass.load(&mean.take(PARTS[1]))?;
                     }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
@@ -284,7 +284,7 @@ impl<'a> Run<'a> {
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
                 }
                 if step.is_multiple_of(configuration.checkpoint) {
-                    Checkpoint::of(number, *progress, trainer).write(&self.folder.join(CHECKPOINT))?;
+                    Checkpoint::of(number, *progress, trainer)?.write(&self.folder.join(CHECKPOINT))?;
                 }
             }
             Ok(())
@@ -295,9 +295,11 @@ impl<'a> Run<'a> {
         let paths = [START, RESNET_START].map(|name| self.folder.join(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = cascade_of(weights, graphs(&self.network)?, device)
-            .map_err(|error| named(&self.folder, &error))?;
-        Ok(Trainer::new(cascade, self.configuration.method))
+        let cascade = cascade_of(weights, graphs(&self.network)?, device).map_err(|error| match error {
+            ModuleError::Weights(error) => named(&self.folder, &error),
+            ModuleError::Device(error) => error.into(),
+        })?;
+        Ok(Trainer::new(cascade, self.configuration.method)?)
     }
 }
 
@@ -392,7 +394,8 @@ from_errors!(
     std::io::Error,
     recist::image::PngError,
     super::BatchError,
-    crate::autodiff::Error,
+    Error,
+    ModuleError,
     crate::data::PackError,
     crate::graph::GraphError,
     crate::network::NetworkError,

@@ -34,11 +34,23 @@ enum Mode {
 
 impl<D: Device<f32>> Trainer<D> {
     /// A trainer whose optimisers have not made a step.
-    #[must_use]
-    pub fn new(cascade: Cascade<f32, D>, method: Method) -> Self {
-        let (localization, hourglass) =
-            (Optimiser::new(method, &cascade.localization), Optimiser::new(method, &cascade.hourglass));
-        Self { cascade, localization, hourglass, average: Average::default() }
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn new(cascade: Cascade<f32, D>, method: Method) -> Result<Self, Error> {
+        let localization = Optimiser::new(method, &cascade.localization)?;
+        let hourglass = Optimiser::new(method, &cascade.hourglass)?;
+        Ok(Self { cascade, localization, hourglass, average: Average::default() })
+    }
+
+    /// Makes it a trainer whose optimisers have not made a step, in the memory that they have.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        self.average = Average::default();
+        self.localization.restart()?;
+        self.hourglass.restart()
     }
 
     /// Makes one step and gives the losses before it.
@@ -113,8 +125,8 @@ impl<D: Device<f32>> Trainer<D> {
                     &mut losses,
                     batch,
                     weights,
-                    &download(mask),
-                    &download(theta),
+                    &download(mask)?,
+                    &download(theta)?,
                     |mask_gradient, theta_gradient| {
                         seed(&mut recording, mask, mask_gradient);
                         seed(&mut recording, theta, theta_gradient);
@@ -135,12 +147,12 @@ impl<D: Device<f32>> Trainer<D> {
                     Mode::Infer => self.cascade.infer(patches, recording)?,
                 };
                 let CascadeOutputs { mask, theta, heatmaps, .. } = outputs;
-                let found = download(&theta);
+                let found = download(&theta)?;
                 localization_losses(
                     &mut losses,
                     batch,
                     weights,
-                    &download(&mask),
+                    &download(&mask)?,
                     &found,
                     |mask_gradient, theta_gradient| {
                         seed(&mut recording, &mask, mask_gradient);
@@ -184,7 +196,7 @@ fn hourglass_losses<D: Device<f32>>(
     mut recording: Recording<f32, D>,
 ) -> Result<Recording<f32, D>, Error> {
     for (number, heatmaps) in stacks.iter().enumerate() {
-        let found = download(heatmaps);
+        let found = download(heatmaps)?;
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
         let &LossWeights { cosine, ends, lengths, .. } = weights;

@@ -87,20 +87,3 @@ fn transpose<E: Element>(rows: usize, columns: usize, input: &[E], output: &mut 
         }
     });
 }
-
-impl<E: Element> ChannelsKernel<E> for Cpu {
-    fn copy_channels(
-        &self,
-        columns: usize,
-        source: &Self::Vec,
-        (from, source_channels): (usize, usize),
-        target: &mut Self::Vec,
-        (to, target_channels): (usize, usize),
-    ) -> Result<(), CpuError> {
-        let rows = source.chunks_exact(source_channels);
-        for (target, source) in target.chunks_exact_mut(target_channels).zip(rows) {
-            target[to..to + columns].copy_from_slice(&source[from..from + columns]);
-        }
-        Ok(())
-    }
-}

@@ -11,7 +11,7 @@ use super::{
         Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNormKernel, BatchStatistics,
         batch_norm::ParameterGradients,
     },
-    Buffer, Module, blocks, each, index, module,
+    Buffer, Module, blocks, each, holds, index, module,
 };
 
 module!("batch_norm": "sum_differences", "batch_statistics", "invert_deviation", "normalise", "sum_gradients",
@@ -32,6 +32,11 @@ struct Sums {
 impl Sums {
     /// About a thousand blocks, each of at least 64 rows.
     fn of(values: &Buffer, channels: usize) -> Result<Self, CudaError> {
+        assert!(
+            channels > 0 && values.len().is_multiple_of(channels),
+            "{} values of {channels} channels",
+            values.len()
+        );
         let (rows, channels) = (index(values.len() / channels)?, index(channels)?);
         let wanted = (1024 / channels.div_ceil(COLUMNS)).clamp(1, 256);
         let block_rows = rows.div_ceil(wanted).max(64);
@@ -68,6 +73,9 @@ unsafe impl DeviceRepr for Channel {}
 impl Channel {
     /// Whoever launches with it holds the buffers until then; what frees them later runs behind the kernel.
     fn of(statistics: &BatchStatistics<Buffer>, scale: &Buffer, shift: &Buffer) -> Self {
+        holds(&statistics.mean, scale.len(), "means of a batch norm");
+        holds(&statistics.inverse_deviation, scale.len(), "deviations of a batch norm");
+        holds(shift, scale.len(), "shift of a batch norm");
         let [mean, inverse_deviation, scale, shift] =
             [&statistics.mean, &statistics.inverse_deviation, scale, shift]
                 .map(|buffer| *buffer.device_ptr());
@@ -83,6 +91,7 @@ impl BatchNormKernel<f32> for Cuda {
         running_variance: &mut Buffer,
     ) -> Result<BatchStatistics<Buffer>, CudaError> {
         let sums = Sums::of(input, running_mean.len())?;
+        holds(running_variance, running_mean.len(), "running variances of a batch norm");
         let Sums { rows, channels, block_rows, blocks } = sums;
         let mut partial = sums.partial(self)?;
         let mut mean = Recycle::<f32>::recycled(self, running_mean.len())?;
@@ -113,6 +122,7 @@ impl BatchNormKernel<f32> for Cuda {
         running_mean: &Buffer,
         running_variance: &Buffer,
     ) -> Result<BatchStatistics<Buffer>, CudaError> {
+        holds(running_mean, running_variance.len(), "running means of a batch norm");
         let mut inverse_deviation = Recycle::<f32>::recycled(self, running_variance.len())?;
         let count = index(running_variance.len())?;
         let parameters = (running_variance, &mut inverse_deviation, BATCH_NORM_EPSILON, count);
@@ -130,7 +140,9 @@ impl BatchNormKernel<f32> for Cuda {
         activation: Activation,
         output: &mut Buffer,
     ) -> Result<(), CudaError> {
-        let (channels, count) = (index(scale.len())?, index(input.len())?);
+        let Sums { channels, .. } = Sums::of(input, scale.len())?;
+        holds(output, input.len(), "result of a batch norm");
+        let count = index(input.len())?;
         let rectifies = activation == Activation::Relu;
         let of = Channel::of(statistics, scale, shift);
         // SAFETY: a thread an element of input and output, which are equally long; a number a channel elsewhere.
@@ -154,6 +166,8 @@ impl BatchNormKernel<f32> for Cuda {
         let rectifies = activation == Activation::Relu;
         let of = Channel::of(statistics, scale, shift);
         let sums = Sums::of(input, scale.len())?;
+        holds(output_gradient, input.len(), "gradient of a batch norm's result");
+        holds(input_gradient, input.len(), "gradient of a batch norm's input");
         let Sums { rows, channels, block_rows, blocks } = sums;
         let mut partial = sums.partial(self)?;
         let mut parameters = ParameterGradients {

@@ -10,7 +10,7 @@ use dfdx::{
 
 use super::{
     super::{ConvolutionKernel, ConvolutionShape},
-    Buffer, Module, batch_norm, each, index,
+    Buffer, Module, batch_norm, each, holds, index,
     matrix_product::{View, product},
     module,
 };
@@ -61,8 +61,9 @@ impl ConvolutionKernel<f32> for Cuda {
         bias: Option<&Buffer>,
         output: &mut Buffer,
     ) -> Result<(), CudaError> {
-        let (outputs, window) = (shape.convolution.output_channels, shape.window());
+        let (outputs, window) = sides(shape, input, weight, output);
         if let Some(bias) = bias {
+            holds(bias, outputs, "bias of a convolution");
             fill_rows(self, bias, output)?;
         }
         if shape.is_pointwise() {
@@ -94,7 +95,9 @@ impl ConvolutionKernel<f32> for Cuda {
         adds: bool,
         weight_gradient: &mut Buffer,
     ) -> Result<(), CudaError> {
-        let (outputs, window) = (shape.convolution.output_channels, shape.window());
+        let (outputs, window) = sides(shape, input, weight, output_gradient);
+        holds(input_gradient, input.len(), "gradient of a convolution's input");
+        holds(weight_gradient, weight.len(), "gradient of a convolution's weight");
         if shape.is_pointwise() {
             let pixels = shape.input_pixels();
             let gradients = || View::new(output_gradient, pixels, outputs);
@@ -126,8 +129,23 @@ impl ConvolutionKernel<f32> for Cuda {
     }
 }
 
+/// The sides of the weight, output channels and elements of a window, of a convolution whose buffers have its shape.
+fn sides(shape: &ConvolutionShape, input: &Buffer, weight: &Buffer, output: &Buffer) -> (usize, usize) {
+    let (outputs, window) = (shape.convolution.output_channels, shape.window());
+    holds(input, shape.input_pixels() * shape.input_channels, "input of a convolution");
+    holds(weight, outputs * window, "weight of a convolution");
+    holds(output, shape.output_pixels() * outputs, "result of a convolution");
+    (outputs, window)
+}
+
 /// Overwrites every row of `rows` with `row`.
 pub(super) fn fill_rows(device: &Cuda, row: &Buffer, rows: &mut Buffer) -> Result<(), CudaError> {
+    assert!(
+        row.len() > 0 && rows.len().is_multiple_of(row.len()),
+        "rows of {} in {} elements",
+        row.len(),
+        rows.len()
+    );
     let (length, count) = (index(row.len())?, index(rows.len())?);
     // SAFETY: a thread an element of `rows`, whose place in its row is below `length`.
     unsafe { MODULE.launch(device, "fill_rows", each(count), (row, rows, length, count)) }

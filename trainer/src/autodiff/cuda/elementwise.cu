@@ -27,15 +27,18 @@ extern "C" __global__ void scale_assign(float *values, float factor, Index count
     if (i < count) values[i] *= factor;
 }
 
-// Adds the squares of `values` to `sum`, by one block.
-extern "C" __global__ void add_squares(const float *values, double *sum, Index count) {
-    __shared__ double sums[1024];
+// The sums of the squares of each `block_elements` numbers, one block each: which belong together depends on their
+// number alone, so the sums are the same bits from run to run.
+extern "C" __global__ void sum_squares(const float *values, Index count, Index block_elements, double *partial,
+                                       Index first_block) {
+    __shared__ double sums[256];
+    Index begin = blockIdx.x * block_elements, end = begin + min(block_elements, count - begin);
     double own = 0.;
-    for (Index i = threadIdx.x; i < count; i += blockDim.x) own += (double)values[i] * values[i];
+    for (Index i = begin + threadIdx.x; i < end; i += blockDim.x) own += (double)values[i] * values[i];
     sums[threadIdx.x] = own;
     for (Index half = blockDim.x / 2; half > 0; half /= 2) {
         __syncthreads();
         if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
     }
-    if (threadIdx.x == 0) *sum += sums[0];
+    if (threadIdx.x == 0) partial[first_block + blockIdx.x] = sums[0];
 }

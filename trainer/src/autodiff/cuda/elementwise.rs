@@ -1,12 +1,18 @@
 use cudarc::driver::DeviceSlice;
-use dfdx::tensor::{Cuda, CudaError};
+use dfdx::{
+    open::Recycle,
+    tensor::{Cuda, CudaError},
+};
 
 use super::{
     super::{Element, ElementwiseKernel, NormKernel},
-    Buffer, Module, blocks, each, index, module,
+    Buffer, Module, THREADS, blocks, each, index, module,
 };
 
-module!("elementwise": "add_assign", "add", "relu_assign", "relu_backward", "scale_assign", "add_squares");
+module!("elementwise": "add_assign", "add", "relu_assign", "relu_backward", "scale_assign", "sum_squares");
+
+/// Numbers whose squares one block adds up.
+const SQUARES: u32 = 1 << 14;
 
 impl ElementwiseKernel<f32> for Cuda {
     fn add_assign(&self, sum: &mut Buffer, other: &Buffer) -> Result<(), CudaError> {
@@ -36,17 +42,23 @@ impl ElementwiseKernel<f32> for Cuda {
 
 impl NormKernel<f32> for Cuda {
     fn sum_of_squares<'a>(&self, buffers: impl Iterator<Item = &'a Buffer>) -> Result<f64, CudaError> {
-        let mut sum = self.driver().alloc_zeros::<f64>(1)?;
-        for values in buffers {
-            let count = index(values.len())?;
-            // SAFETY: the one block of 1024 threads stays within `count` elements.
-            unsafe {
-                MODULE.launch(self, "add_squares", blocks((1, 1), (1024, 1)), (values, &mut sum, count))?;
-            }
+        let buffers: Vec<&Buffer> = buffers.filter(|values| values.len() > 0).collect();
+        let counts = buffers.iter().map(|values| index(values.len())).collect::<Result<Vec<u32>, _>>()?;
+        let total = index(counts.iter().map(|count| count.div_ceil(SQUARES) as usize).sum())?;
+        if total == 0 {
+            return Ok(0.0);
         }
-        let mut host = [0.0];
-        self.driver().dtoh_sync_copy_into(&sum, &mut host)?;
-        Ok(host[0])
+        let mut partial = Recycle::<f64>::recycled(self, total as usize)?;
+        let mut first = 0;
+        for (values, count) in buffers.into_iter().zip(counts) {
+            let grid = count.div_ceil(SQUARES);
+            let parameters = (values, count, SQUARES, &mut partial, first);
+            // SAFETY: the blocks stay within `count` elements, and each writes one of the `total` sums.
+            unsafe { MODULE.launch(self, "sum_squares", blocks((grid, 1), (THREADS, 1)), parameters)? };
+            first += grid;
+        }
+        // A few thousand at most: added up here, in the order of their index.
+        Ok(self.read(&partial)?.iter().sum())
     }
 
     fn scale_assign(&self, values: &mut Buffer, factor: f64) -> Result<(), CudaError> {

@@ -3,7 +3,7 @@ use dfdx::tensor::{Cuda, CudaError};
 
 use super::{
     super::{MaxPoolKernel, MaxPoolShape},
-    Buffer, Module, each, index, module,
+    Buffer, Module, each, holds, index, module,
 };
 
 module!("max_pool": "max_pool", "max_pool_backward");
@@ -26,7 +26,11 @@ struct Pool {
 unsafe impl DeviceRepr for Pool {}
 
 impl Pool {
-    fn of(shape: &MaxPoolShape) -> Result<Self, CudaError> {
+    /// For buffers of that shape.
+    fn of(shape: &MaxPoolShape, input: &Buffer, output: &Buffer) -> Result<Self, CudaError> {
+        let elements = |(height, width): (usize, usize)| shape.images * height * width * shape.channels;
+        holds(input, elements(shape.input_size), "input of a pooling");
+        holds(output, elements(shape.output_size), "result of a pooling");
         Ok(Self {
             input_height: index(shape.input_size.0)?,
             input_width: index(shape.input_size.1)?,
@@ -42,7 +46,7 @@ impl Pool {
 
 impl MaxPoolKernel<f32> for Cuda {
     fn max_pool(&self, shape: &MaxPoolShape, input: &Buffer, output: &mut Buffer) -> Result<(), CudaError> {
-        let (pool, count) = (Pool::of(shape)?, index(output.len())?);
+        let (pool, count) = (Pool::of(shape, input, output)?, index(output.len())?);
         // SAFETY: a thread an element of the output; its window is cut off at the edges of its image.
         unsafe { MODULE.launch(self, "max_pool", each(count), (pool, input, output, count)) }
     }
@@ -55,7 +59,8 @@ impl MaxPoolKernel<f32> for Cuda {
         input_gradient: &mut Buffer,
         adds: bool,
     ) -> Result<(), CudaError> {
-        let (pool, count) = (Pool::of(shape)?, index(input.len())?);
+        let (pool, count) = (Pool::of(shape, input, output_gradient)?, index(input.len())?);
+        holds(input_gradient, input.len(), "gradient of a pooling's input");
         let parameters = (pool, input, output_gradient, input_gradient, adds, count);
         // SAFETY: a thread an element of the input; the windows that it lies in are of its image.
         unsafe { MODULE.launch(self, "max_pool_backward", each(count), parameters) }

@@ -15,10 +15,12 @@ mod max_pool;
 mod rearrange;
 mod sampler;
 
+use std::sync::OnceLock;
+
 use cudarc::{
     cublas::sys::{cublasMath_t, cublasSetMathMode, cublasStatus_t},
     driver::{
-        CudaFunction, DriverError, LaunchAsync, LaunchConfig, result,
+        CudaDevice, CudaFunction, DeviceSlice, DriverError, LaunchAsync, LaunchConfig, result,
         sys::{CUdevice_attribute, CUresult},
     },
 };
@@ -38,6 +40,10 @@ pub enum Precision {
     TensorFloat32,
 }
 
+/// Bytes of the device's memory that were taken before this program took any for its numbers: by other programs, and by
+/// the driver for this one.
+static TAKEN_BEFORE: OnceLock<usize> = OnceLock::new();
+
 /// The first CUDA device, keeping the buffers it has once allocated.
 ///
 /// # Errors
@@ -55,7 +61,11 @@ pub fn cuda(precision: Precision) -> Result<Cuda, Error> {
         let reason = format!("the kernels need compute capability 8.0, this device has {major}.x");
         return Err(Error::NoDevice { reason });
     }
+    let context = CudaDevice::new(0).map_err(CudaError::Driver)?;
+    let taken = taken().map_err(CudaError::Driver)?;
+    TAKEN_BEFORE.get_or_init(|| taken);
     let device = Cuda::try_build(0, 0)?;
+    drop(context);
     device.enable_cache();
     let mode = match precision {
         Precision::Float32 => cublasMath_t::CUBLAS_DEFAULT_MATH,
@@ -69,8 +79,13 @@ pub fn cuda(precision: Precision) -> Result<Cuda, Error> {
 impl Device<f32> for Cuda {
     fn memory_in_use(&self) -> Option<usize> {
         self.driver().bind_to_thread().ok()?;
-        result::mem_get_info().ok().map(|(free, total)| total - free)
+        Some(taken().ok()?.saturating_sub(*TAKEN_BEFORE.get()?))
     }
+}
+
+/// Bytes of memory that are taken on the device of the thread's context, by whatever program.
+fn taken() -> Result<usize, DriverError> {
+    result::mem_get_info().map(|(free, total)| total - free)
 }
 
 impl From<CudaError> for Error {
@@ -150,6 +165,12 @@ const THREADS: u32 = 256;
 /// As many threads as elements; kernels skip those of the last block that are too many.
 fn each(count: u32) -> LaunchConfig {
     blocks((count.div_ceil(THREADS), 1), (THREADS, 1))
+}
+
+/// That a buffer is as long as a kernel takes it to be.
+#[track_caller]
+fn holds(buffer: &impl DeviceSlice<f32>, elements: usize, what: &str) {
+    assert_eq!(buffer.len(), elements, "{what}");
 }
 
 fn blocks(grid: (u32, u32), threads: (u32, u32)) -> LaunchConfig {

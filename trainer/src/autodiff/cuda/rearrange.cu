@@ -29,12 +29,3 @@ extern "C" __global__ void transpose(const float *input, float *output, Index ro
     Index row = i % rows, column = i / rows % columns, block = i / (rows * columns);
     output[i] = input[(block * rows + row) * columns + column];
 }
-
-// Copies `columns` of each row of `source` to each row of `target`.
-extern "C" __global__ void copy_channels(const float *source, Index from, Index source_channels, float *target,
-                                         Index to, Index target_channels, Index columns, Index count) {
-    Index i = element();
-    if (i >= count) return;
-    Index row = i / columns, column = i % columns;
-    target[row * target_channels + to + column] = source[row * source_channels + from + column];
-}

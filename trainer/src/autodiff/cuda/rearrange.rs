@@ -1,23 +1,24 @@
-//! Copies between layouts: upsampling, flattening, blocks of channels.
+//! Copies between layouts: upsampling, flattening.
 
 use cudarc::driver::DeviceSlice;
 use dfdx::tensor::{Cuda, CudaError};
 
 use super::{
-    super::{ChannelsKernel, FlattenKernel, UpsampleKernel},
-    Buffer, Module, each, index, module,
+    super::{FlattenKernel, UpsampleKernel},
+    Buffer, Module, each, holds, index, module,
 };
 
-module!("rearrange": "upsample", "upsample_backward", "transpose", "copy_channels");
+module!("rearrange": "upsample", "upsample_backward", "transpose");
 
 impl UpsampleKernel<f32> for Cuda {
     fn upsample(
         &self,
-        (_, _, width, channels): (usize, usize, usize, usize),
+        (images, height, width, channels): (usize, usize, usize, usize),
         input: &Buffer,
         output: &mut Buffer,
     ) -> Result<(), CudaError> {
-        assert_eq!(output.len(), 4 * input.len(), "every pixel is written four times");
+        holds(input, images * height * width * channels, "pixels to write four times");
+        holds(output, 4 * input.len(), "pixels that have been written four times");
         let (width, channels, count) = (index(width)?, index(channels)?, index(output.len())?);
         // SAFETY: a thread an element of the output, which reads the pixel of half its row and column.
         unsafe { MODULE.launch(self, "upsample", each(count), (input, output, width, channels, count)) }
@@ -25,12 +26,17 @@ impl UpsampleKernel<f32> for Cuda {
 
     fn upsample_backward(
         &self,
-        (_, _, width, channels): (usize, usize, usize, usize),
+        (images, height, width, channels): (usize, usize, usize, usize),
         output_gradient: &Buffer,
         input_gradient: &mut Buffer,
         adds: bool,
     ) -> Result<(), CudaError> {
-        assert_eq!(output_gradient.len(), 4 * input_gradient.len(), "every pixel is written four times");
+        holds(
+            input_gradient,
+            images * height * width * channels,
+            "gradient of pixels that are written four times",
+        );
+        holds(output_gradient, 4 * input_gradient.len(), "gradient of what is written four times");
         let (width, channels, count) = (index(width)?, index(channels)?, index(input_gradient.len())?);
         let parameters = (output_gradient, input_gradient, width, channels, adds, count);
         // SAFETY: a thread an element of the input's gradient, which reads its four copies.
@@ -66,33 +72,9 @@ fn transpose(
     input: &Buffer,
     output: &mut Buffer,
 ) -> Result<(), CudaError> {
-    assert_eq!(input.len(), output.len(), "both orders of a map");
+    assert!(rows * columns > 0 && input.len().is_multiple_of(rows * columns), "blocks of {rows} x {columns}");
+    holds(output, input.len(), "the other order of a map");
     let (rows, columns, count) = (index(rows)?, index(columns)?, index(output.len())?);
     // SAFETY: a thread an element of the output, which reads an element of the same block.
     unsafe { MODULE.launch(device, "transpose", each(count), (input, output, rows, columns, count)) }
-}
-
-impl ChannelsKernel<f32> for Cuda {
-    fn copy_channels(
-        &self,
-        columns: usize,
-        source: &Buffer,
-        (from, source_channels): (usize, usize),
-        target: &mut Buffer,
-        (to, target_channels): (usize, usize),
-    ) -> Result<(), CudaError> {
-        let rows = target.len() / target_channels;
-        assert!(
-            source.len() == rows * source_channels
-                && from + columns <= source_channels
-                && to + columns <= target_channels,
-            "{columns} channels from {from} of {source_channels} to {to} of {target_channels}"
-        );
-        let count = index(rows * columns)?;
-        let [from, source_channels] = [index(from)?, index(source_channels)?];
-        let [to, target_channels, columns] = [index(to)?, index(target_channels)?, index(columns)?];
-        let parameters = (source, from, source_channels, target, to, target_channels, columns, count);
-        // SAFETY: a thread an element that is copied; rows and columns lie within both, as asserted.
-        unsafe { MODULE.launch(self, "copy_channels", each(count), parameters) }
-    }
 }
