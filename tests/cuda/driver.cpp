@@ -1,8 +1,8 @@
 // A stand-in for libcuda.so.1 on a machine without GPU: what the trainer's program calls of the driver.
 //
 // It runs the trainer's kernels, and those of dfdx's optimisers, on the host (kernels.cpp), on memory of the host, and
-// counts others. It reports what a driver would: kernels that a module lacks, launches without threads or with too many,
-// copies out of bounds, buffers freed twice. At the end it prints what it counted.
+// counts others. It reports what a driver would: kernels that a module lacks, launches without threads or with too
+// many, copies out of bounds, buffers freed twice. At the end it prints what it counted.
 //
 // CUDA_STANDIN_COUNT=1     no memory behind the buffers, no kernel runs: what a large network needs, in seconds
 // CUDA_STANDIN_MEMORY=N    the device has N bytes

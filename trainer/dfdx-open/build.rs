@@ -9,8 +9,8 @@ use std::{
 
 const VERSION: &str = "0.13.0";
 
-/// What `src/open.rs` reaches for and cannot, and what is mended: the file, the line as published, what is compiled in its
-/// place.
+/// What `src/open.rs` reaches for and cannot, and what is mended: the file, the line as published, what is compiled
+/// in its place.
 const OPENED: [(&str, &str, &str); 6] = [
     (
         "tensor/gradients.rs",

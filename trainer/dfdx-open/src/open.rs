@@ -7,8 +7,8 @@ use crate::{
     tensor::{unique_id, Cpu, CpuError, GhostTensor, Gradients, NoneTape, Storage, Tensor, ZeroFillStorage},
 };
 
-/// A device that lends buffers whose contents are left over from earlier use, and moves numbers in and out of them. Where
-/// dfdx's own ways panic for want of memory or on a failing device, these give the error.
+/// A device that lends buffers whose contents are left over from earlier use, and moves numbers in and out of them.
+/// Where dfdx's own ways panic for want of memory or on a failing device, these give the error.
 pub trait Recycle<E>: Storage<E> {
     /// A buffer of `len` elements with unspecified values: the caller overwrites all of them.
     fn recycled(&self, len: usize) -> Result<Self::Vec, Self::Err>;
