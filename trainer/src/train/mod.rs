@@ -12,6 +12,7 @@ mod losses;
 mod metrics;
 mod picture;
 mod run;
+mod run_error;
 mod schedule;
 mod step;
 mod validation;
@@ -23,7 +24,8 @@ pub use configuration::{Configuration, ConfigurationError, MOST_SAMPLES, Stage, 
 pub use keypoint_loss::{KeypointLoss, keypoint_loss};
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, mean_squared_error, pose_loss};
-pub use run::{Outcome, Run, RunError, Start, knows_mask};
+pub use run::{Outcome, Run, Start, knows_mask};
+pub use run_error::RunError;
 pub use schedule::{Progress, Schedule};
 pub use step::Trainer;
 pub use validation::{Validation, validate};

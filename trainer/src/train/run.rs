@@ -1,4 +1,3 @@
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +7,10 @@ use super::checkpoint::{PARTS, cascade_of, weights_of};
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
+use super::run_error::named;
 use super::{
-    Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, Stage, StageConfiguration,
-    Trainer, Validation, prepare, validate,
+    Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, RunError, Stage,
+    StageConfiguration, Trainer, Validation, prepare, validate,
 };
 use crate::autodiff::{Device, Error, ModuleError};
 use crate::data::{Pack, Split};
@@ -65,10 +65,6 @@ pub enum Outcome<'a> {
         validation: &'a Validation,
     },
 }
-
-/// Why a run cannot start or go on.
-#[derive(Debug)]
-pub struct RunError(String);
 
 const CONFIGURATION: &str = "configuration.toml";
 const NETWORK: &str = "network.toml";
@@ -368,38 +364,3 @@ fn too_large<D: Device<f32>>(
     let advice = fits.map_or("not even one sample fits".to_owned(), |fits| format!("a batch of {fits} fits"));
     RunError(format!("out of device memory with a batch of {}; {advice}", configuration.batch))
 }
-
-fn named(path: &Path, error: &dyn fmt::Display) -> RunError {
-    RunError(format!("{}: {error}", path.display()))
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-macro_rules! from_errors {
-    ($($error:ty),*) => {
-        $(impl From<$error> for RunError {
-            fn from(error: $error) -> Self {
-                Self(error.to_string())
-            }
-        })*
-    };
-}
-
-from_errors!(
-    String,
-    std::io::Error,
-    recist::image::PngError,
-    super::BatchError,
-    Error,
-    ModuleError,
-    crate::data::PackError,
-    crate::graph::GraphError,
-    crate::network::NetworkError,
-    crate::weights::WeightsError
-);
-
-impl std::error::Error for RunError {}
