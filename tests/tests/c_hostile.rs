@@ -145,7 +145,7 @@ fn a_million_hostile_calls_end_in_a_status() {
     let sizes = [0, 1, 2, 95, side - 1, side];
     let mut outline = [RecistPoint::default(); 64];
     let mut random = Random(1);
-    let mut seen = [0_usize; 22];
+    let mut seen = [0_usize; Status::ALL.len()];
     for call in 0..CALLS {
         let (mut slice, mut area, mut out) = (good_slice, good_box, untouched());
         let mut options = RecistOptions {
