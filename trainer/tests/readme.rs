@@ -1,4 +1,5 @@
-//! The commands of README.md's "Train on your own data", in their order, on a few generated slices.
+//! The commands of README.md that run `recist-train`: those of "Train on your own data", in their order, on a few
+//! generated slices, and `summary`.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -66,6 +67,40 @@ fn commands() -> Vec<&'static str> {
     let blocks = README.lines().filter_map(|line| line.strip_prefix("    recist-train "));
     let sentences = README.split("`recist-train ").skip(1).filter_map(|rest| rest.split('`').next());
     blocks.chain(sentences).collect()
+}
+
+#[test]
+fn the_summary_command_prints_the_totals_that_are_stated_of_both_presets() {
+    assert!(README.contains("\n    cargo run -p recist-trainer --bin recist-train -- summary edge\n"));
+    let [edge, paper] = ["edge", "paper"].map(|preset| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_recist-train")).args(["summary", preset]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let total = |line: &str| -> Option<[f64; 2]> {
+            let mut numbers = line.strip_prefix("total")?.split_whitespace();
+            Some([(); 2].map(|()| numbers.next().unwrap().replace(',', "").parse().unwrap()))
+        };
+        // Parameters and multiply-accumulates, of localization and hourglass.
+        let totals: Vec<[f64; 2]> = text.lines().filter_map(total).collect();
+        let [localization, hourglass] = totals[..] else { panic!("two networks: {text}") };
+        [localization, hourglass]
+    });
+    let ([edge, paper], [million, billion]) = ([edge, paper], [1e6, 1e9]);
+    let stated = format!(
+        "`edge` has {:.2} M + {:.2} M parameters and {:.0} + {:.0} million multiply-accumulates for localization and \
+         hourglass, `paper` {:.1} M + {:.1} M and {:.1} + {:.1} billion.",
+        edge[0][0] / million,
+        edge[1][0] / million,
+        edge[0][1] / million,
+        edge[1][1] / million,
+        paper[0][0] / million,
+        paper[1][0] / million,
+        paper[0][1] / billion,
+        paper[1][1] / billion,
+    );
+    let words = README.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&stated), "{stated}");
 }
 
 #[test]
