@@ -1,55 +1,20 @@
 //! The program `recist` as a user runs it: messages, exit statuses, files that are left.
 
+mod folder;
+mod outputs;
+
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::Plans;
 use recist::engine::Kernel;
 use recist::ffi::RecistModel;
-use recist::image::{write_grey16, write_rgb};
 
-/// A folder with images of every kind; removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("recist-program-{name}-{}", std::process::id()));
-        fs::create_dir_all(folder.join("folder")).unwrap();
-        let hu: Vec<i16> = (0..96 * 64).map(|i| (i % 96) * 10 - 500).collect();
-        write_grey16(&folder.join("slice.png"), [96, 64], &hu).unwrap();
-        write_grey16(&folder.join("constant.png"), [96, 64], &[40; 96 * 64]).unwrap();
-        write_rgb(&folder.join("colour.png"), [8, 8], &[[1, 2, 3]; 64]).unwrap();
-        fs::write(folder.join("empty.png"), b"").unwrap();
-        fs::write(folder.join("text.dcm"), b"this is not DICOM").unwrap();
-        fs::write(folder.join("not_a.recist"), b"RIFF....WAVE").unwrap();
-        fs::write(folder.join("locked.png"), b"x").unwrap();
-        fs::set_permissions(folder.join("locked.png"), fs::Permissions::from_mode(0o000)).unwrap();
-        Self(folder)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let program = Path::new(env!("CARGO_BIN_EXE_recist"));
-        Command::new(program).args(arguments).current_dir(&self.0).output().unwrap()
-    }
-
-    fn files(&self) -> usize {
-        fs::read_dir(&self.0).unwrap().count()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn message(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use folder::{Folder, folder_with_lesion, message};
 
 #[test]
 fn every_bad_input_has_its_message_and_status() {
@@ -333,88 +298,6 @@ fn a_batch_tells_its_warnings_on_standard_error_and_ends_with_zero() {
     let want = "recist: case 1, lesion.png: warning: no pixel spacing: lengths in pixels only\n\
                 recist: measured with a warning: 1 of 1 cases\n";
     assert_eq!((output.status.code(), message(&output).as_str()), (Some(0), want));
-}
-
-/// A folder with a slice that the built-in model measures.
-fn folder_with_lesion(name: &str) -> Folder {
-    let folder = Folder::new(name);
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sample/phantom.png");
-    fs::copy(sample, folder.0.join("lesion.png")).unwrap();
-    fs::write(folder.0.join("cases.csv"), "image,x0,y0,x1,y1\nlesion.png,95,82,167,154\n").unwrap();
-    folder
-}
-
-#[test]
-fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
-    let folder = folder_with_lesion("outputs");
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/edge.recist");
-    fs::copy(model, folder.0.join("edge.recist")).unwrap();
-    symlink("lesion.png", folder.0.join("link.png")).unwrap();
-    let measure = |out| {
-        vec!["measure", "lesion.png", "--box", "95,82,167,154", "--model", "edge.recist", "--overlay", out]
-    };
-    let batch = |out| vec!["batch", "cases.csv", "--model", "edge.recist", "--out", out];
-    let contents =
-        || ["lesion.png", "edge.recist", "cases.csv"].map(|name| fs::read(folder.0.join(name)).unwrap());
-    let (before, files) = (contents(), folder.files());
-    for (arguments, want) in [
-        (measure("lesion.png"), "lesion.png: would overwrite lesion.png"),
-        (measure("folder/../lesion.png"), "folder/../lesion.png: would overwrite lesion.png"),
-        (measure("link.png"), "link.png: would overwrite lesion.png"),
-        (measure("edge.recist"), "edge.recist: would overwrite edge.recist"),
-        (measure("folder"), "folder: is not a regular file: nothing is written there"),
-        (measure("/dev/null"), "/dev/null: is not a regular file: nothing is written there"),
-        (batch("cases.csv"), "cases.csv: would overwrite cases.csv"),
-        (batch("lesion.png"), "lesion.png: would overwrite lesion.png"),
-        (batch("edge.recist"), "edge.recist: would overwrite edge.recist"),
-        (batch("folder"), "folder: is not a regular file: nothing is written there"),
-    ] {
-        let output = folder.run(&arguments);
-        assert_eq!(message(&output), format!("recist: {want}\n"));
-        assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]), "{want}");
-        assert!(contents() == before && folder.files() == files, "{want}");
-    }
-}
-
-#[test]
-fn an_overlay_takes_the_place_of_a_png_only() {
-    let folder = folder_with_lesion("overlay");
-    fs::write(folder.0.join("thesis.tex"), "years of work").unwrap();
-    symlink("thesis.tex", folder.0.join("link.png")).unwrap();
-    symlink("new.png", folder.0.join("link.tex")).unwrap();
-    let measure = |out| folder.run(&["measure", "lesion.png", "--box", "95,82,167,154", "--overlay", out]);
-    measure("new.png");
-    let refused = |name: &str| format!("--overlay {name}: does not end in .png, but a PNG is written\n");
-    let thesis = fs::canonicalize(folder.0.join("thesis.tex")).unwrap();
-    for (out, want) in [
-        ("thesis.tex", refused("thesis.tex")),
-        ("link.png", refused(&thesis.display().to_string())),
-        ("link.tex", refused("link.tex")),
-        ("none.jpg", refused("none.jpg")),
-        ("png", refused("png")),
-    ] {
-        let output = measure(out);
-        assert_eq!((output.status.code(), message(&output)), (Some(2), format!("recist: {want}")), "{out}");
-        assert_eq!(fs::read(folder.0.join("thesis.tex")).unwrap(), b"years of work");
-        assert!(!folder.0.join("none.jpg").exists() && !folder.0.join("png").exists());
-    }
-    for out in ["new.png", "other.PNG"] {
-        let output = measure(out);
-        assert!(output.status.success(), "{}", message(&output));
-        assert!(fs::read(folder.0.join(out)).unwrap().starts_with(b"\x89PNG"));
-    }
-}
-
-#[test]
-fn a_link_is_followed_to_the_file_that_is_replaced() {
-    let folder = folder_with_lesion("link");
-    fs::write(folder.0.join("folder/results.csv"), "old").unwrap();
-    symlink("folder/results.csv", folder.0.join("link.csv")).unwrap();
-    let output = folder.run(&["batch", "cases.csv", "--out", "link.csv"]);
-    assert!(output.status.success(), "{}", message(&output));
-    assert!(folder.0.join("link.csv").is_symlink());
-    let results = fs::read_to_string(folder.0.join("folder/results.csv")).unwrap();
-    assert!(results.ends_with(",ok\n"), "{results}");
 }
 
 #[test]
