@@ -1,5 +1,6 @@
 //! The C library as a vendor gets it, and the compilers that a vendor has.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -34,6 +35,20 @@ pub fn package() -> &'static Path {
     })
 }
 
+/// How a program is linked with the package, `static` or `shared`.
+#[must_use]
+pub fn linked(kind: &str) -> Vec<String> {
+    let library = package().join("lib");
+    let library = library.display();
+    match kind {
+        "static" => [format!("{library}/librecist.a")]
+            .into_iter()
+            .chain(STATIC_LIBRARIES.map(str::to_owned))
+            .collect(),
+        _ => vec![format!("-L{library}"), "-lrecist".into(), format!("-Wl,-rpath,{library}")],
+    }
+}
+
 /// The program's standard output.
 ///
 /// # Panics
@@ -61,7 +76,7 @@ pub fn installed<'n>(names: &[&'n str]) -> Vec<&'n str> {
 ///
 /// # Panics
 /// With what the compiler says, if it says anything.
-pub fn compile(compiler: &str, sources: &[&str], arguments: &[&str], program: &Path) {
+pub fn compile(compiler: &str, sources: &[&str], arguments: &[impl AsRef<OsStr>], program: &Path) {
     let folder = repository().join("tests/c");
     run(Command::new(compiler)
         .args(

@@ -7,6 +7,7 @@ pub mod oracle;
 pub mod printed;
 pub mod readers;
 pub mod seal;
+pub mod stated;
 pub mod toy;
 
 use std::ffi::OsString;

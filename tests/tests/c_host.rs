@@ -3,23 +3,16 @@
 use std::process::Command;
 
 use recist::ffi::Status;
-use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, package, repository, run};
+use recist_tests::c_package::{compile, installed, linked, package, repository, run};
 use recist_tests::folder::Folder;
 use recist_tests::toy;
-
-/// The static library and what it needs.
-fn static_library() -> Vec<String> {
-    let library = package().join("lib/librecist.a").display().to_string();
-    std::iter::once(library).chain(STATIC_LIBRARIES.map(str::to_owned)).collect()
-}
 
 #[test]
 fn a_thread_that_does_not_round_to_nearest_is_refused_and_one_that_flushes_tiny_numbers_measures_the_same_bits()
  {
     let folder = Folder::with_toy("rounding");
     let program = folder.0.join("rounding");
-    let library = static_library();
-    compile("cc", &["rounding.c"], &library.iter().map(String::as_str).collect::<Vec<_>>(), &program);
+    compile("cc", &["rounding.c"], &linked("static"), &program);
     let [x0, y0, x1, y1] = toy::area().corners();
     let text = run(Command::new(&program)
         .arg(repository().join("models/edge.recist"))
@@ -43,7 +36,7 @@ fn the_static_library_lives_with_another_rust_library_in_either_order_and_in_a_s
         .args(["--edition=2024", "-O", "-o", &second])
         .arg(repository().join("tests/c/second.rs"))
         .current_dir(&folder.0));
-    let library = static_library();
+    let library = linked("static");
     let (recist, system) = library.split_first().unwrap();
     for [first, last] in [[recist, &second], [&second, recist]] {
         for kind in ["-pie", "-no-pie", "-static"] {

@@ -8,23 +8,10 @@ use recist::engine::Kernel;
 use recist::ffi::{STACK_BYTES, Status};
 use recist::geometry::{LesionBox, Point};
 use recist::image::CtFile;
-use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, package, repository, run};
+use recist_tests::c_package::{STATIC_LIBRARIES, compile, installed, linked, package, repository, run};
 use recist_tests::folder::{Folder, write_raw};
 use recist_tests::printed::{self, STAGES};
 use recist_tests::{readers, real_data, toy};
-
-/// How a program is linked with the package.
-fn linked(kind: &str) -> Vec<String> {
-    let library = package().join("lib");
-    let library = library.display();
-    match kind {
-        "static" => [format!("{library}/librecist.a")]
-            .into_iter()
-            .chain(STATIC_LIBRARIES.map(str::to_owned))
-            .collect(),
-        _ => vec![format!("-L{library}"), "-lrecist".into(), format!("-Wl,-rpath,{library}")],
-    }
-}
 
 /// The arguments of `measure` for the toy.
 fn toy_arguments(kernel: i32) -> Vec<String> {
@@ -141,7 +128,7 @@ fn the_c_program_measures_what_the_program_recist_measures() {
 
     let program = folder.0.join("measure");
     let arguments = linked("shared");
-    compile("cc", &["measure.c"], &arguments.iter().map(String::as_str).collect::<Vec<_>>(), &program);
+    compile("cc", &["measure.c"], &arguments, &program);
     let raw = folder.0.join("slice.raw");
     let mut measured = 0;
     let rows: Vec<csv::StringRecord> =
@@ -243,7 +230,7 @@ fn no_call_uses_more_stack_than_the_header_states() {
     write_raw(&folder.0.join("slice.raw"), &toy::slice_samples());
     let program = folder.0.join("stack");
     let library = linked("static");
-    compile("cc", &["stack.c"], &library.iter().map(String::as_str).collect::<Vec<_>>(), &program);
+    compile("cc", &["stack.c"], &library, &program);
     let [x0, y0, x1, y1] = toy::area().corners();
     let side = toy::SIZE;
     let text = run(Command::new(&program)

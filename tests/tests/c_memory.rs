@@ -5,6 +5,7 @@
 use recist::bundle::AlignedBytes;
 use recist::ffi::recist_memory_required;
 use recist_tests::c_package::repository;
+use recist_tests::stated::{is_stated, readme};
 
 /// What the shipped model takes, in bytes: changed only with the change that needs it, and README.md with them.
 const BUNDLE_BYTES: usize = 1_617_768;
@@ -22,23 +23,17 @@ fn memory(bundle: &[u8]) -> [usize; 2] {
     [bytes.len(), block]
 }
 
-/// Whether a size is the stated one, to a hundredth either way: an unexplained saving is a fault somewhere too.
-fn is_stated(found: usize, stated: usize) -> bool {
-    found.abs_diff(stated) * 100 <= stated
-}
-
 #[test]
 fn edge_takes_the_stated_bundle_and_block() {
     let [bundle, block] = memory(&std::fs::read(repository().join("models/edge.recist")).unwrap());
     println!("edge: bundle {bundle} bytes, block {block} bytes");
     assert!(is_stated(bundle, BUNDLE_BYTES) && is_stated(block, BLOCK_BYTES), "{bundle} {block}");
     assert!(!is_stated(2 * block, BLOCK_BYTES) && !is_stated(block / 2, BLOCK_BYTES), "the control");
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let sentence = format!(
         "for `edge` a bundle of {:.2} MB and a block of {},{:03} bytes",
         BUNDLE_BYTES as f64 / 1e6,
         BLOCK_BYTES / 1000,
         BLOCK_BYTES % 1000
     );
-    assert!(readme.split_whitespace().collect::<Vec<_>>().join(" ").contains(&sentence), "{sentence}");
+    assert!(readme().contains(&sentence), "{sentence}");
 }

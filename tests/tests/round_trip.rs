@@ -3,10 +3,10 @@
 use recist::cascade::{Decoding, Networks, Workspace, decode, measure};
 use recist::geometry::{AffineMap, Keypoints, LesionBox, Point, Theta};
 use recist::image::{CtFile, PATCH_SIZE};
-use recist_tests::c_package::repository;
 use recist_tests::oracle::Oracle;
 use recist_tests::readers::{Mark, read};
 use recist_tests::real_data;
+use recist_tests::stated::readme;
 
 /// What the decoding may lose: a twentieth of a patch pixel.
 const BAR_PATCH_PIXELS: f64 = 0.05;
@@ -87,9 +87,7 @@ fn ideal_heatmaps_give_the_readers_endpoints_back_as_closely_as_stated() {
          the maximum alone, as in the paper, gives {small_maximum:.2} and {large_maximum:.2}"
     );
     println!("{stated}");
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let words: Vec<&str> = readme.split_whitespace().collect();
-    assert!(words.join(" ").contains(&stated), "README.md does not say: {stated}");
+    assert!(readme().contains(&stated), "README.md does not say: {stated}");
 }
 
 #[test]
