@@ -5,6 +5,7 @@
 # differ in a bit, where more than 0.5 % of the numbers are over one quantum from onnxruntime's, and where a flipped
 # weight is not noticed. Needs Rust, Python 3 and a package index.
 set -euo pipefail
+from=$PWD
 cd "$(dirname "$0")/.."
 cargo build --release -p recist-trainer
 python3 -m venv target/parity-venv
@@ -13,6 +14,8 @@ if [ $# = 0 ]; then
     rm -rf target/parity && mkdir -p target/parity
     target/release/recist-train prepare --phantoms 200 --seed 7 --out target/parity/phantoms.pack
     target/release/recist-train train --data target/parity/phantoms.pack --config ci/parity.toml --out target/parity/run
-    set -- --run target/parity/run --out target/parity/model
+    set -- --run "$PWD/target/parity/run" --out "$PWD/target/parity/model"
 fi
-target/release/recist-train export --python target/parity-venv/bin/python "$@"
+built=$PWD/target
+cd "$from"
+"$built/release/recist-train" export --python "$built/parity-venv/bin/python" "$@"

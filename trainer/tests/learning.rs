@@ -227,6 +227,29 @@ fn a_start_that_failed_leaves_nothing_that_the_next_one_begins_with() {
 }
 
 #[test]
+fn a_network_file_is_found_beside_its_configuration_and_a_run_holds_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let [config, network, out, moved] =
+        ["config.toml", "networks/tiny.toml", "run", "moved"].map(|name| folder.path().join(name));
+    let text = configuration(2, &[("stn", 5)], "epoch = 2\ncheckpoint = 3");
+    std::fs::write(&config, text.replace(NETWORK, "networks/tiny.toml")).unwrap();
+    std::fs::create_dir(network.parent().unwrap()).unwrap();
+    std::fs::copy(NETWORK, &network).unwrap();
+    let open = |config: &Path, run: &Path, resume| {
+        let configuration = Configuration::open(config.to_str().unwrap()).unwrap();
+        Run::open(run, configuration, &packs, Start::Fresh, resume).map(drop).map_err(|e| e.to_string())
+    };
+    open(&config, &out, false).unwrap();
+    open(&config, &out, true).unwrap();
+    std::fs::rename(&out, &moved).unwrap();
+    std::fs::remove_file(&network).unwrap();
+    open(&moved.join("configuration.toml"), &moved, true).unwrap();
+    let error = open(&config, &moved, true).unwrap_err();
+    assert!(error.contains(network.to_str().unwrap()), "{error}");
+}
+
+#[test]
 fn a_device_that_is_not_there_leaves_no_run_behind() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 20);
@@ -275,9 +298,9 @@ fn a_killed_run_resumes_to_the_same_bits() {
     let train = |out: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
         command.arg("train").arg("--config").arg(&config).arg("--out").arg(out);
-        // A run knows its packs.
+        // A run knows its packs, from any folder.
         if !out.join("data.txt").exists() {
-            command.arg("--data").arg(&pack);
+            command.arg("--data").arg(pack.file_name().unwrap()).current_dir(&folder);
         }
         command.arg("--resume").stdout(Stdio::null()).stderr(Stdio::null());
         command

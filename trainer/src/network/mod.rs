@@ -53,6 +53,12 @@ impl Network {
     pub const PRESETS: [(&'static str, &'static str); 2] =
         [("paper", include_str!("presets/paper.toml")), ("edge", include_str!("presets/edge.toml"))];
 
+    /// Whether a preset has this name.
+    #[must_use]
+    pub fn is_preset(name: &str) -> bool {
+        Self::PRESETS.iter().any(|(preset, _)| *preset == name)
+    }
+
     /// The network of a preset's name or of a TOML file; a name wins over a file of that name.
     ///
     /// # Errors

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{LossWeights, Schedule};
 use crate::autodiff::Method;
 use crate::data::{Augmentation, MaskTarget};
+use crate::network::Network;
 
 /// Every choice of a training run: a TOML file, or a preset's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
-    /// The network: a preset's name or a network file.
+    /// The network: a preset's name or a network file; a relative path starts at the folder of the configuration's file.
     pub network: String,
     /// What every random choice follows from.
     #[serde(default)]
@@ -122,7 +123,7 @@ impl Configuration {
         ("paper", include_str!("presets/paper.toml")),
     ];
 
-    /// The preset of this name, else the file at this path.
+    /// The preset of this name, else the file at this path, with the path of its network file as seen from here.
     ///
     /// # Errors
     /// If there is no such file, or it is no configuration.
@@ -132,7 +133,14 @@ impl Configuration {
             None => {
                 let path = Path::new(name_or_path);
                 let read = std::fs::read_to_string(path);
-                Self::from_toml(&read.map_err(|error| ConfigurationError::File(path.to_owned(), error))?)
+                let mut configuration = Self::from_toml(
+                    &read.map_err(|error| ConfigurationError::File(path.to_owned(), error))?,
+                )?;
+                if !Network::is_preset(&configuration.network) {
+                    let folder = path.parent().unwrap_or(Path::new(""));
+                    configuration.network = folder.join(&configuration.network).display().to_string();
+                }
+                Ok(configuration)
             }
         }
     }

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use recist::image::PATCH_SIZE;
 
@@ -87,20 +87,28 @@ impl<'a> Run<'a> {
     /// start with do not fit the networks, or a file cannot be read or written.
     pub fn open(
         folder: &Path,
-        configuration: Configuration,
+        mut configuration: Configuration,
         packs: &'a [Pack],
         start: Start<'_>,
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
         graphs(&network)?;
+        if !Network::is_preset(&configuration.network) {
+            // The folder holds it, wherever the folder will be.
+            NETWORK.clone_into(&mut configuration.network);
+        }
         for split in [Split::Train, Split::Val] {
             if Lesions::new(packs, split, &configuration).is_empty() {
                 return Err(RunError(format!("the packs hold no lesion of the split {split}")));
             }
         }
-        let digests: String =
-            packs.iter().map(|pack| format!("{}  {}\n", pack.digest(), pack.path().display())).collect();
+        let digest = |pack: &Pack| {
+            // Whoever goes on may stand in another folder.
+            let path = absolute(pack.path()).map_err(|error| named(pack.path(), &error))?;
+            Ok(format!("{}  {}\n", pack.digest(), path.display()))
+        };
+        let digests = packs.iter().map(digest).collect::<Result<String, RunError>>()?;
         let files = [(CONFIGURATION, configuration.to_toml()), (NETWORK, network.to_toml()), (DATA, digests)];
         let exists = folder.join(files[2].0).exists();
         if exists && !resume {
