@@ -112,9 +112,10 @@ typedef int32_t recist_status;
 /* The bundle is whole, but made for another cascade: ask its maker. */
 #define RECIST_BUNDLE_FOREIGN 8
 /* Width, height or row stride are zero, contradict each other or overflow, or a side
- * is longer than 1000000000 pixels. */
+ * is longer than 100000000 pixels. */
 #define RECIST_SLICE 9
-/* A spacing is not from 0.01 to 10 mm, or only one of the two is given. */
+/* A spacing is not from 0.01 to 10 mm, more than 4 times the other, or only one of the
+ * two is given. */
 #define RECIST_SPACING 10
 /* The box is not finite, more than 1e9 pixels away, reversed or empty. */
 #define RECIST_BOX 11
@@ -160,8 +161,9 @@ typedef struct recist_point {
 /*
  * The rough box that a person draws round the whole lesion, about 2 to 2.5 times its
  * size. Finite, x0 < x1, y0 < y1. It may reach beyond the slice, where the nearest
- * edge sample counts; its centre may not. It is grown to a square round its centre,
- * and the model also sees an eighth of that square's side beyond each edge.
+ * edge sample counts; its centre may not. It is grown to a square round its centre (in
+ * millimetres where the spacing is known, else in pixels), and the model also sees an
+ * eighth of that square's side beyond each edge.
  */
 typedef struct recist_box {
     double x0; /* left */

@@ -320,7 +320,7 @@ fn a_slice_with_a_side_that_no_box_reaches_round_is_refused() {
     let bundle = bundle.as_slice();
     let mut memory = Vec::new();
     let model = opened(bundle, &mut memory);
-    let longest = 1_000_000_000;
+    let longest = 100_000_000;
     let bytes = 2 * (longest as usize + 1);
     // Private, anonymous and not reserved, readable: zeros that take memory only where they are read.
     // SAFETY: new pages, which overlap nothing.

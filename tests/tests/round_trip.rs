@@ -33,7 +33,7 @@ fn mean_error(marks: &[Mark], heatmap_size: usize, decoding: Decoding) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     let mut uniform = Uniform(11);
     for mark in marks {
-        let square = recist::image::patch_square(rough_box(&mark.keypoints, &mut uniform));
+        let square = recist::image::patch_square(rough_box(&mark.keypoints, &mut uniform), mark.spacing);
         let mut oracle = Oracle::new(mark.keypoints, square, heatmap_size);
         let mut heatmaps = vec![0.0; 4 * heatmap_size * heatmap_size];
         let Ok(()) = oracle.find_keypoints(&[0.0; PATCH_SIZE * PATCH_SIZE], &mut heatmaps);

@@ -36,7 +36,7 @@ pub struct Measurement {
     pub confidences: [f32; 4],
     /// The slice's pixel spacing, where it is known.
     pub spacing: Option<PixelSpacing>,
-    /// The square of the slice that the patch covered ([`crate::image::patch_square`]).
+    /// What the patch covered of the slice, in slice pixels ([`crate::image::patch_square`]).
     pub square: LesionBox,
     /// The area of the lesion mask in slice pixels.
     pub mask_area: f64,
@@ -187,12 +187,12 @@ impl Measurement {
             let corners = drawn.corners();
             slice.contains(Point::new(corners[*x], corners[*y]))
         });
-        let to_mm = |v: Point| self.spacing.map_or(v, |s| s.to_mm(v));
-        let long = to_mm(self.keypoints.long_end - self.keypoints.long_start);
-        let short = to_mm(self.keypoints.short_end - self.keypoints.short_start);
+        let spacing = self.spacing.unwrap_or(PixelSpacing::UNIT);
+        let long = spacing.to_mm(self.keypoints.long_end - self.keypoints.long_start);
+        let short = spacing.to_mm(self.keypoints.short_end - self.keypoints.short_start);
         let cosine = long.dot(short) / (long.length() * short.length());
         let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE);
-        let filled = self.axes.long().length() > FILLED * drawn.width();
+        let filled = self.axes.long().length_mm(spacing) > FILLED * drawn.width() * spacing.column_mm();
         let warnings = Warnings::default()
             .with(Warning::NoSpacing, self.spacing.is_none())
             .with(Warning::BeyondSlice, !inside)

@@ -17,18 +17,18 @@ pub(super) fn overlap(
         MASK_PIXELS => return f64::NAN,
         _ => return 0.0,
     }
-    let to_mm = |v: Point| spacing.map_or(v, |s| s.to_mm(v));
+    let spacing = spacing.unwrap_or(PixelSpacing::UNIT);
     let pixels_to_slice = AffineMap::pixels_to_normalised(MASK_SIZE).then(patch_to_slice);
     let center = axes.keypoints().center();
     // Along each axis, in halves of its length.
     let [along, across] = [axes.long(), axes.short()].map(|axis| {
-        let axis = to_mm(axis.end() - axis.start());
+        let axis = spacing.to_mm(axis.end() - axis.start());
         axis * (2.0 / axis.dot(axis))
     });
     let (mut common, mut together) = (0_u32, 0_u32);
     for (y, row) in mask.chunks_exact(MASK_SIZE).enumerate() {
         for (x, &value) in row.iter().enumerate() {
-            let at = to_mm(pixels_to_slice.apply(Point::new(x as f64, y as f64)) - center);
+            let at = spacing.to_mm(pixels_to_slice.apply(Point::new(x as f64, y as f64)) - center);
             let (u, v) = (at.dot(along), at.dot(across));
             let (inside, lesion) = (u * u + v * v <= 1.0, value > LESION_LEVEL);
             common += u32::from(inside & lesion);

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::Point;
+use super::{PixelSpacing, Point};
 
 /// An axis-aligned box round a lesion, in slice pixels.
 ///
@@ -120,11 +120,18 @@ impl LesionBox {
         Point::new(self.x0, self.y0).midpoint(Point::new(self.x1, self.y1))
     }
 
-    /// The smallest square round the same centre that holds the box.
+    /// The smallest box round the same centre that holds this one and is a square in millimetres.
     #[must_use]
-    pub fn grown_to_square(self) -> Self {
-        let (center, half) = (self.center(), self.width().max(self.height()) / 2.0);
-        Self { x0: center.x - half, y0: center.y - half, x1: center.x + half, y1: center.y + half }
+    pub fn grown_to_square(self, spacing: PixelSpacing) -> Self {
+        let (center, stretch) = (self.center(), spacing.stretch());
+        let half_width = self.width().max(self.height() * stretch) / 2.0;
+        let half_height = half_width / stretch;
+        Self {
+            x0: center.x - half_width,
+            y0: center.y - half_height,
+            x1: center.x + half_width,
+            y1: center.y + half_height,
+        }
     }
 
     /// The box round the same centre with both sides multiplied by `factor`, which is positive and of the order of 1.
@@ -191,17 +198,28 @@ mod tests {
         for [x0, y0, x1, y1] in
             [[-1e9, -1e9, 1e9, 1e9], [1e9 - 2e-6, 0.0, 1e9, 2e-6], [-1e9, 5.0, -1e9 + 1.0, 1e9]]
         {
-            let square = LesionBox::new(x0, y0, x1, y1).unwrap().grown_to_square();
+            let square = LesionBox::new(x0, y0, x1, y1).unwrap().grown_to_square(PixelSpacing::UNIT);
             assert!(square.width() > 0.0 && square.height() > 0.0, "{square:?}");
             assert!(square.corners().iter().all(|c| c.is_finite()), "{square:?}");
         }
     }
 
     #[test]
-    fn a_box_grows_to_a_square_round_its_centre() {
-        let square = LesionBox::new(10.0, 20.0, 30.0, 24.0).unwrap().grown_to_square();
-        assert_eq!(square.corners(), [10.0, 12.0, 30.0, 32.0]);
-        assert_eq!(square.scaled(1.5).corners(), [5.0, 7.0, 35.0, 37.0]);
+    fn a_box_grows_to_a_square_in_millimetres_round_its_centre() {
+        let area = LesionBox::new(10.0, 20.0, 30.0, 24.0).unwrap();
+        for (row_mm, column_mm, want) in [
+            (0.7, 0.7, [10.0, 12.0, 30.0, 32.0]),
+            (2.0, 0.5, [10.0, 19.5, 30.0, 24.5]),
+            (1.0, 0.5, [10.0, 17.0, 30.0, 27.0]),
+            (0.5, 1.0, [10.0, 2.0, 30.0, 42.0]),
+        ] {
+            let square = area.grown_to_square(PixelSpacing::new(row_mm, column_mm).unwrap());
+            assert_eq!(square.corners(), want, "{row_mm} mm rows, {column_mm} mm columns");
+        }
+        let high = LesionBox::new(10.0, 20.0, 12.0, 30.0).unwrap();
+        let square = high.grown_to_square(PixelSpacing::new(2.0, 1.0).unwrap());
+        assert_eq!(square.corners(), [1.0, 20.0, 21.0, 30.0]);
+        assert_eq!(square.scaled(1.5).corners(), [-4.0, 17.5, 26.0, 32.5]);
     }
 
     #[test]

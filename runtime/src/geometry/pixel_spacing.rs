@@ -3,7 +3,8 @@ use core::ops::RangeInclusive;
 
 use super::Point;
 
-/// Distance between neighbouring pixel centres in millimetres, rows and columns apart: within [`PixelSpacing::RANGE`].
+/// Distance between neighbouring pixel centres in millimetres, rows and columns apart: within [`PixelSpacing::RANGE`],
+/// neither more than [`PixelSpacing::MOST_STRETCHED`] times the other.
 ///
 /// DICOM's PixelSpacing (0028,0030) lists the row spacing (vertical) first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,16 +27,27 @@ impl PixelSpacing {
     /// beyond was written in another unit or has lost its decimal point.
     pub const RANGE: RangeInclusive<f64> = 0.01..=10.0;
 
+    /// How many times as long as wide a pixel can be. What lies beyond is a slice across the sections of a scan, too coarse
+    /// in one direction to be measured, or a slip.
+    pub const MOST_STRETCHED: f64 = 4.0;
+
+    /// One millimetre: with it lengths in millimetres are lengths in pixels, for slices whose spacing is unknown.
+    pub const UNIT: Self = Self { row_mm: 1.0, column_mm: 1.0 };
+
     /// How far two writings of one spacing may lie apart, as a share of it: tables round.
     pub const ROUNDING: f64 = 0.01;
 
     /// The spacing between rows (vertical) and between columns (horizontal).
     ///
     /// # Errors
-    /// If one of the two is out of [`PixelSpacing::RANGE`].
+    /// If one of the two is out of [`PixelSpacing::RANGE`], or more than [`PixelSpacing::MOST_STRETCHED`] times the
+    /// other.
     pub fn new(row_mm: f64, column_mm: f64) -> Result<Self, SpacingError> {
-        if Self::RANGE.contains(&row_mm) && Self::RANGE.contains(&column_mm) {
-            Ok(Self { row_mm, column_mm })
+        let spacing = Self { row_mm, column_mm };
+        let stretched = spacing.stretch().max(1.0 / spacing.stretch());
+        if [row_mm, column_mm].iter().all(|mm| Self::RANGE.contains(mm)) && stretched <= Self::MOST_STRETCHED
+        {
+            Ok(spacing)
         } else {
             Err(SpacingError { row_mm, column_mm })
         }
@@ -51,6 +63,12 @@ impl PixelSpacing {
     #[must_use]
     pub fn column_mm(self) -> f64 {
         self.column_mm
+    }
+
+    /// How many times as high as wide a pixel is.
+    #[must_use]
+    pub fn stretch(self) -> f64 {
+        self.row_mm / self.column_mm
     }
 
     /// Whether `other` can be this spacing, rounded: neither differs by more than [`PixelSpacing::ROUNDING`] of it.
@@ -82,8 +100,12 @@ impl PixelSpacing {
 impl fmt::Display for SpacingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, most) = (PixelSpacing::RANGE.start(), PixelSpacing::RANGE.end());
-        let Self { row_mm, column_mm } = self;
-        write!(f, "pixel spacing must be from {least} to {most} mm: {row_mm} mm rows, {column_mm} mm columns")
+        let (Self { row_mm, column_mm }, times) = (self, PixelSpacing::MOST_STRETCHED);
+        write!(
+            f,
+            "pixel spacing must be from {least} to {most} mm, one at most {times} times the other: {row_mm} mm rows, \
+             {column_mm} mm columns"
+        )
     }
 }
 

@@ -142,18 +142,17 @@ impl RecistAxes {
         if !keypoints.to_array().iter().all(|p| p.is_finite()) {
             return Err(AxesError::NotFinite { keypoints: *keypoints });
         }
-        let to_mm = |v: Point| spacing.map_or(v, |s| s.to_mm(v));
-        let to_pixels = |v: Point| spacing.map_or(v, |s| s.to_pixels(v));
+        let spacing = spacing.unwrap_or(PixelSpacing::UNIT);
         let mut long = (keypoints.long_start, keypoints.long_end);
         let mut short = (keypoints.short_start, keypoints.short_end);
-        if to_mm(short.1 - short.0).length() > to_mm(long.1 - long.0).length() {
+        if spacing.distance_mm(short.0, short.1) > spacing.distance_mm(long.0, long.1) {
             core::mem::swap(&mut long, &mut short);
         }
-        let direction = to_mm(long.1 - long.0);
+        let direction = spacing.to_mm(long.1 - long.0);
         let normal = Point::new(-direction.y, direction.x);
-        let half_mm = to_mm(short.1 - short.0) * 0.5;
+        let half_mm = spacing.to_mm(short.1 - short.0) * 0.5;
         let unit = normal * (1.0 / normal.length());
-        let half = to_pixels(unit * half_mm.length());
+        let half = spacing.to_pixels(unit * half_mm.length());
         if !half.is_finite() || half == Point::default() {
             return Err(AxesError::NoLength { keypoints: *keypoints });
         }

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::{CtSlice, PATCH_SIZE, Patch};
-use crate::geometry::LesionBox;
+use crate::geometry::{LesionBox, PixelSpacing};
 
 /// The least, in pixels, that the longer side of a box that can be measured has: on fewer samples there is nothing to
 /// see.
@@ -15,10 +15,11 @@ pub const MINIMUM_SIDE: f64 = 4.0;
 /// (1.3 * 1.25 / 2 = 0.81 > 0.5 + 0.25).
 pub const MARGIN: f64 = 1.25;
 
-/// The square, in slice pixels, that the patch of a box covers: the box grown to a square and by [`MARGIN`].
+/// What the patch of a box covers, in slice pixels: the box grown to a square in millimetres and by [`MARGIN`]. A network
+/// so sees a lesion in its true shape, whatever the shape of the pixels.
 #[must_use]
-pub fn patch_square(area: LesionBox) -> LesionBox {
-    area.grown_to_square().scaled(MARGIN)
+pub fn patch_square(area: LesionBox, spacing: PixelSpacing) -> LesionBox {
+    area.grown_to_square(spacing).scaled(MARGIN)
 }
 
 /// Rows of the slice that are averaged at once: a weight is computed once for all of them.
@@ -64,7 +65,7 @@ pub fn crop_square(slice: &CtSlice<'_>, area: LesionBox) -> Result<LesionBox, Cr
     if area.width().max(area.height()) < MINIMUM_SIDE {
         return Err(CropError::TooSmall { area });
     }
-    Ok(patch_square(area))
+    Ok(patch_square(area, slice.spacing().unwrap_or(PixelSpacing::UNIT)))
 }
 
 /// Cuts the square round `area` ([`patch_square`]) out of the slice and resamples it to a patch; returns the square
@@ -80,10 +81,12 @@ pub fn crop_square(slice: &CtSlice<'_>, area: LesionBox) -> Result<LesionBox, Cr
 pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<LesionBox, CropError> {
     let square = crop_square(slice, area)?;
     let [x0, y0, ..] = square.corners();
+    // As long as wide where pixels are square, to the last bit.
+    let height = square.width() / slice.spacing().unwrap_or(PixelSpacing::UNIT).stretch();
     let (mut columns, mut rows) = ([Footprint::default(); PATCH_SIZE], [Footprint::default(); PATCH_SIZE]);
     for (i, (column, row)) in columns.iter_mut().zip(&mut rows).enumerate() {
         *column = Footprint::of_pixel(i, x0, square.width());
-        *row = Footprint::of_pixel(i, y0, square.width());
+        *row = Footprint::of_pixel(i, y0, height);
     }
     // Some rows of the slice at a time, each first averaged along x, then added to the patch rows that see it.
     patch.fill(0.0);
@@ -226,6 +229,20 @@ mod tests {
                     "side {side}, {got} at {p:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_patch_shows_what_lies_in_a_square_of_millimetres() {
+        let samples = ramp(200, 100);
+        let spacing = PixelSpacing::new(1.4, 0.7).unwrap();
+        let slice = CtSlice::new(Samples::F32(&samples), [200, 100], 200, Some(spacing)).unwrap();
+        let mut patch = Box::new([0.0; PATCH_PIXELS]);
+        let covered = crop(&slice, box_of([59.5, 45.5, 123.5, 47.5]), &mut patch).unwrap();
+        assert_eq!(covered.corners(), [59.5, 30.5, 123.5, 62.5]);
+        for (x, y, want) in [(1, 2, [60.25, 31.125]), (127, 126, [123.25, 62.125])] {
+            let got = patch[y * PATCH_SIZE + x];
+            assert!((got - (want[0] + 3.0 * want[1])).abs() < ROUNDING, "{got} at {x}, {y}");
         }
     }
 

@@ -7,7 +7,7 @@ mod text;
 pub use overlay::Overlay;
 
 use crate::cascade::Measurement;
-use crate::geometry::{Axis, Keypoints, LesionBox, Point, RecistAxes};
+use crate::geometry::{Axis, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes};
 
 /// A measurement with what it was made from and by.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,7 @@ impl Report<'_> {
     /// (clockwise on the screen), in (-90, 90], with three decimals.
     fn angle_deg(&self) -> f64 {
         let axis = self.measurement.axes.long();
-        let pixels = axis.end() - axis.start();
-        let mm = self.measurement.spacing.map_or(pixels, |s| s.to_mm(pixels));
+        let mm = self.measurement.spacing.unwrap_or(PixelSpacing::UNIT).to_mm(axis.end() - axis.start());
         direction_deg(mm.x, mm.y)
     }
 }

@@ -41,8 +41,7 @@ impl Overlay {
     #[must_use]
     pub fn draw(report: &Report<'_>, slice: &CtSlice<'_>, mask: &Mask) -> Self {
         let square = report.measurement.square;
-        let shown = LesionBox::square(square.center(), square.width() * NEIGHBOURHOOD)
-            .expect("a square that was cropped can be enlarged");
+        let shown = square.scaled(NEIGHBOURHOOD);
         let canvas_to_slice =
             AffineMap::pixels_to_normalised(SIZE * FINE).then(AffineMap::normalised_to_box(shown));
         let slice_to_canvas = canvas_to_slice.inverse().expect("a scaled picture can be scaled back");

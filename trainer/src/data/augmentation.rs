@@ -1,6 +1,6 @@
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use recist::geometry::{AffineGrid, AffineMap, Keypoints, LesionBox, Point};
+use recist::geometry::{AffineGrid, AffineMap, Keypoints, LesionBox, PixelSpacing, Point};
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE, Patch};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,11 @@ pub fn augment(
 ) -> Result<Sample, String> {
     let reader = random.random_range(0..lesion.readers.len());
     let keypoints = lesion.keypoints().nth(reader).ok_or("no reader")?;
-    let turned_to_source = if augmentation.turn { random::any_turn(random) } else { AffineMap::IDENTITY };
+    let spacing = lesion.spacing().map_err(|error| error.to_string())?;
+    // Pixels as wide as the source's columns, and square: where a turned lesion keeps its shape.
+    let square_to_source = AffineMap::scale_then_shift(1.0, 1.0 / spacing.stretch(), Point::default());
+    let turn = if augmentation.turn { random::any_turn(random) } else { AffineMap::IDENTITY };
+    let turned_to_source = turn.then(square_to_source);
     let source_to_turned = turned_to_source.inverse().ok_or("no inverse")?;
 
     let careless = random.random_bool(augmentation.careless);
@@ -93,7 +97,7 @@ pub fn augment(
     let turned = keypoints.map(|p| source_to_turned.apply(p));
     let area =
         LesionBox::drawn_round(&turned.to_array(), scale, offset).map_err(|error| error.to_string())?;
-    let square = image::patch_square(area);
+    let square = image::patch_square(area, PixelSpacing::UNIT);
     let patch_to_source = AffineMap::pixels_to_normalised(PATCH_SIZE)
         .then(AffineMap::normalised_to_box(square))
         .then(turned_to_source);

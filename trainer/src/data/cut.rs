@@ -85,8 +85,10 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
         }
     }
     let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
+    let [row_mm, column_mm] = spacing_mm;
+    let stretched = (row_mm / column_mm).max(column_mm / row_mm);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited, and positive")]
-    let side = (SIDE_IN_AXES * longest).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;
+    let side = (SIDE_IN_AXES * longest * stretched).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;
     let (side, origin) = if width == height && width * 4 <= side * 5 {
         (width, [0, 0])
     } else {
