@@ -1,17 +1,23 @@
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use sha2::{Digest, Sha256};
 
 use super::{Tensor, Weights, WeightsError};
 
+/// The key of the metadata under which a file states [`Weights::sha256`]. Files of others have none.
+const SHA256: &str = "tensors_sha256";
+
 impl Weights {
-    /// Reads a safetensors file with 32-bit floats.
+    /// Reads a safetensors file with 32-bit floats. Where it states the SHA-256 of its tensors, as those do that
+    /// [`Self::write`] has written, they must have it.
     ///
     /// PyTorch's counters `num_batches_tracked` are passed over: nothing depends on them.
     ///
     /// # Errors
-    /// If the file cannot be read, is no safetensors file, or holds numbers of another type.
+    /// If the file cannot be read, is no safetensors file or a damaged one, or holds numbers of another type.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let bytes = fs::read(path).map_err(|source| WeightsError::File { path: path.to_owned(), source })?;
         let format = |reason: String| WeightsError::Format { path: path.to_owned(), reason };
@@ -27,6 +33,11 @@ impl Weights {
             let tensor = Tensor::new(view.shape().to_vec(), values)
                 .ok_or_else(|| format(format!("tensor {name} is not as long as its shape")))?;
             weights.insert(name, tensor);
+        }
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| format(error.to_string()))?;
+        let stated = header.metadata().as_ref().and_then(|metadata| metadata.get(SHA256));
+        if stated.is_some_and(|stated| *stated != weights.sha256()) {
+            return Err(WeightsError::Damaged { path: path.to_owned() });
         }
         Ok(weights)
     }
@@ -49,9 +60,24 @@ impl Weights {
                 .expect("a tensor has as many numbers as its shape says");
             (*name, view)
         });
-        let text = safetensors::serialize(views, None)
+        // One entry: of several the order would be another one in every file.
+        let metadata = HashMap::from([(SHA256.to_owned(), self.sha256())]);
+        let text = safetensors::serialize(views, Some(metadata))
             .map_err(|error| WeightsError::Format { path: path.to_owned(), reason: error.to_string() })?;
         crate::replace(path, &text).map_err(|source| WeightsError::File { path: path.to_owned(), source })
+    }
+
+    /// The SHA-256 of all names, shapes and numbers, as hexadecimal digits.
+    fn sha256(&self) -> String {
+        let mut digest = Sha256::new();
+        for (name, tensor) in self.iter() {
+            digest.update(format!("{name} {:?}\n", tensor.shape()));
+            for values in tensor.values().chunks(1 << 12) {
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                digest.update(bytes);
+            }
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -109,6 +135,38 @@ mod tests {
         fs::write(&path, safetensors::serialize([("conv1.weight", half)], None).unwrap()).unwrap();
         let found = Weights::read(&path).unwrap_err();
         assert_eq!(found.to_string(), "tensor conv1.weight is of type F16, expected F32");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn no_byte_of_a_file_can_change_unseen() {
+        let folder = folder("damage");
+        let path = folder.join("a.safetensors");
+        let weights = Weights::initialise(&small_graph(), 7);
+        weights.write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = 0;
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            match Weights::read(&path) {
+                // The name of the checksum, or a space behind the header.
+                Ok(read) => assert_eq!(read, weights, "byte {at}"),
+                Err(error) => damaged += usize::from(matches!(error, WeightsError::Damaged { .. })),
+            }
+        }
+        let tensors: usize = weights.iter().map(|(_, tensor)| 4 * tensor.values().len()).sum();
+        assert!(damaged > tensors, "{damaged} of {}", whole.len());
+        let told = WeightsError::Damaged { path: path.clone() };
+        assert!(told.of_file(&path).starts_with(&format!("{} is damaged: ", path.display())), "{told}");
+        fs::write(&path, whole).unwrap();
+        assert_eq!(Weights::read(&path).unwrap(), weights, "control");
+
+        let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        fs::write(&path, safetensors::serialize([("fc.bias", view)], Some(metadata)).unwrap()).unwrap();
+        assert!(Weights::read(&path).unwrap().get("fc.bias").is_some(), "files of others state none");
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -167,6 +167,11 @@ pub enum WeightsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The tensors are not those that were written.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be read or written.
     File {
         /// The file.
@@ -181,7 +186,7 @@ impl WeightsError {
     #[must_use]
     pub fn of_file(&self, path: &Path) -> String {
         match self {
-            Self::File { .. } | Self::Format { .. } => self.to_string(),
+            Self::File { .. } | Self::Format { .. } | Self::Damaged { .. } => self.to_string(),
             other => format!("{}: {other}", path.display()),
         }
     }
@@ -199,6 +204,11 @@ impl fmt::Display for WeightsError {
             Self::Format { path, reason } => {
                 write!(f, "{} is not a safetensors file: {reason}", path.display())
             }
+            Self::Damaged { path } => write!(
+                f,
+                "{} is damaged: its tensors have not the SHA-256 that it states; take another copy of it",
+                path.display()
+            ),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
         }
     }
@@ -212,7 +222,8 @@ impl std::error::Error for WeightsError {
             | Self::Extra { .. }
             | Self::Shape { .. }
             | Self::Type { .. }
-            | Self::Format { .. } => None,
+            | Self::Format { .. }
+            | Self::Damaged { .. } => None,
         }
     }
 }
