@@ -73,7 +73,7 @@ done
 # The control: no two ways of summing agree to the last bit.
 refuses "differs by" "$program" compare tests/pytorch/golden/edge-like.toml --size 32 --batch 3 --tolerance 1e-9
 
-step "a step of every stage of paper, counted"
+step "steps of every stage of paper, counted"
 run=$work/run
 rm -f "$work/phantoms.pack"
 on_standin "$program" prepare --phantoms 64 --seed 1 --out "$work/phantoms.pack" 2>/dev/null
@@ -83,8 +83,8 @@ configure() {
     local stage loss localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
     for stage in stn shn joint; do
         case $stage in stn) loss=$localization ;; shn) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
-        printf '[[stages]]\nstage = "%s"\naverage = 1\nloss = { %s }\n' "$stage" "$loss"
-        printf 'schedule = { cosine = { rate = 1e-3, steps = 1, warm_up = 0 } }\n'
+        printf '[[stages]]\nstage = "%s"\naverage = 20\nloss = { %s }\n' "$stage" "$loss"
+        printf 'schedule = { cosine = { rate = 1e-3, steps = 20, warm_up = 0 } }\n'
     done >>"$work/run.toml"
     rm -rf "$run"
 }

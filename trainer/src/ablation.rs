@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::train::{Configuration, LossWeights, Schedule, Stage, StageConfiguration};
+use crate::train::{Configuration, LEAST_AVERAGE, LossWeights, Schedule, Stage, StageConfiguration};
 
 /// A row of the ablation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,9 @@ fn share_out(stages: &mut [StageConfiguration], steps: u64) -> Result<(), String
             let end = stretched(before);
             *length = end - given;
             *warm_up = stretched(*warm_up).min(*length);
-            *average = stretched(*average).min(*length);
+            // Of fewer steps there is no mean.
+            let shortened = stretched(*average).min(*length);
+            *average = if shortened < LEAST_AVERAGE { 0 } else { shortened };
             given = end;
         }
     }

@@ -292,8 +292,8 @@ fn a_killed_run_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 40);
     let config = folder.path().join("config.toml");
-    let stages = [("stn", 14), ("shn", 14), ("joint", 18)];
-    let averaged = configuration(4, &stages, "epoch = 7\ncheckpoint = 2\nloaders = 2") + "average = 12\n";
+    let stages = [("stn", 14), ("shn", 14), ("joint", 22)];
+    let averaged = configuration(4, &stages, "epoch = 7\ncheckpoint = 2\nloaders = 2") + "average = 20\n";
     std::fs::write(&config, &averaged).unwrap();
     let train = |out: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
@@ -329,7 +329,7 @@ fn a_killed_run_resumes_to_the_same_bits() {
     let metrics = |run: &Path| std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert_eq!(metrics(&killed), metrics(&undisturbed));
 
-    std::fs::write(&config, averaged.replace("average = 12", "average = 0")).unwrap();
+    std::fs::write(&config, averaged.replace("average = 20", "average = 0")).unwrap();
     let last = folder.path().join("last");
     assert!(train(&last).status().unwrap().success());
     assert!(weights(&last).unwrap() != expected, "the average is not the last step's weights");

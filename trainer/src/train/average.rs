@@ -1,5 +1,8 @@
 use crate::weights::Weights;
 
+/// From one of the weights that are averaged to the next.
+pub(super) const AVERAGE_STEPS: u64 = 10;
+
 /// The mean of the weights that a training went through: nearer to the middle of what fits the data than any of
 /// them (Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization").
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,6 @@
 mod check;
 
-pub use check::MOST_SAMPLES;
+pub use check::{LEAST_AVERAGE, MOST_SAMPLES};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -73,8 +73,8 @@ pub struct StageConfiguration {
     pub schedule: Schedule,
     /// The parts of the loss.
     pub loss: LossWeights,
-    /// The stage ends with the mean of the weights of its last so many steps; 0: with those of the last. Only where
-    /// the schedule says when the stage ends.
+    /// The stage ends with the mean of the weights of every tenth of its last so many steps, the last among them: 20
+    /// or more, 0: with the weights of the last. Only where the schedule says when the stage ends.
     #[serde(default)]
     pub average: u64,
 }
@@ -151,7 +151,7 @@ impl Configuration {
     /// If the text is not TOML, a key is unknown or missing, or a value is out of its range.
     pub fn from_toml(text: &str) -> Result<Self, ConfigurationError> {
         let configuration: Self =
-            toml::from_str(text).map_err(|error| ConfigurationError::Syntax(error.to_string()))?;
+            toml::from_str(text).map_err(|error| ConfigurationError::Syntax(worded(&error.to_string())))?;
         configuration.check()?;
         Ok(configuration)
     }
@@ -167,6 +167,15 @@ impl Configuration {
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a configuration is plain data")
     }
+}
+
+/// What a reader of TOML says, in a user's words for the types.
+fn worded(error: &str) -> String {
+    [("usize", "a whole number"), ("u64", "a whole number"), ("u32", "a whole number"), ("f64", "a number")]
+        .into_iter()
+        .fold(error.to_owned(), |text, (kind, words)| {
+            text.replace(&format!("expected {kind}"), &format!("expected {words}"))
+        })
 }
 
 impl fmt::Display for Stage {

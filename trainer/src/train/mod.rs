@@ -20,7 +20,9 @@ mod validation;
 pub use average::Average;
 pub use batch::{Batch, BatchError, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use configuration::{Configuration, ConfigurationError, MOST_SAMPLES, Stage, StageConfiguration};
+pub use configuration::{
+    Configuration, ConfigurationError, LEAST_AVERAGE, MOST_SAMPLES, Stage, StageConfiguration,
+};
 pub use keypoint_loss::{KeypointLoss, keypoint_loss};
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, mean_squared_error, pose_loss};

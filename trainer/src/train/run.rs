@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use recist::image::PATCH_SIZE;
 
+use super::average::AVERAGE_STEPS;
 use super::checkpoint::{PARTS, cascade_of, weights_of};
 use super::loader::Loader;
 use super::metrics::Metrics;
@@ -75,8 +76,6 @@ const START: &str = "start.safetensors";
 const RESNET_START: &str = "start-resnet.safetensors";
 const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
-/// From one of the weights that are averaged to the next.
-const AVERAGE_STEPS: u64 = 10;
 
 impl<'a> Run<'a> {
     /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
