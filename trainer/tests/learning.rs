@@ -103,7 +103,15 @@ fn every_stage_of_every_preset_begins_with_finite_losses() {
     let mut unlimited = Configuration { gradient_limit: None, ..Configuration::open("paper").unwrap() };
     unlimited.stages.retain(|stage| stage.stage == Stage::Shn);
     let error = begin(unlimited, 5, &packs, &folder.path().join("unlimited")).unwrap_err().to_string();
-    assert!(error.contains("diverged"), "the control: {error}");
+    let told = [
+        "stage 1 of 1 (shn), step ",
+        ", rate 1.8e-4: the training has diverged: the loss is ",
+        "; a smaller rate, or a smaller gradient_limit, ",
+    ];
+    assert!(
+        told.iter().all(|part| error.contains(part)) && !error.contains("device"),
+        "the control: {error}"
+    );
 }
 
 #[test]
@@ -216,14 +224,103 @@ fn a_start_that_failed_leaves_nothing_that_the_next_one_begins_with() {
 
     // What a start with --from leaves that ends before the folder holds a run.
     std::fs::create_dir_all(&out).unwrap();
-    for name in ["start.safetensors", "checkpoint.safetensors"] {
+    for name in ["start.safetensors", "configuration.toml.partial", "lock"] {
         std::fs::write(out.join(name), "left over").unwrap();
     }
     open(&text, false).unwrap();
-    assert!(!out.join("start.safetensors").exists() && !out.join("checkpoint.safetensors").exists());
+    assert!(!out.join("start.safetensors").exists());
     std::fs::write(out.join("checkpoint.safetensors"), "of the run").unwrap();
     open(&text, true).unwrap();
     assert!(out.join("checkpoint.safetensors").exists(), "control: a run keeps its own");
+}
+
+#[test]
+fn what_is_no_run_is_neither_overwritten_nor_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let text = configuration(2, &[("stn", 5)], "epoch = 2\ncheckpoint = 3");
+    let open = |out: &Path, resume| {
+        let configuration = Configuration::from_toml(&text).unwrap();
+        Run::open(out, configuration, &packs, Start::Fresh, resume).map(drop).map_err(|e| e.to_string())
+    };
+    let no_run = "holds no run, as data.txt is not there";
+    for (name, told) in [
+        ("weights.safetensors", no_run),
+        ("checkpoint.safetensors", no_run),
+        ("metrics.jsonl", no_run),
+        ("configuration.toml", "a run would replace it by another one: move it away"),
+        ("network.toml", "a run would replace it by another one: move it away"),
+    ] {
+        let out = folder.path().join(name.split('.').next().unwrap());
+        std::fs::create_dir(&out).unwrap();
+        std::fs::write(out.join(name), "of days of training").unwrap();
+        let error = open(&out, false).unwrap_err();
+        assert!(error.contains(told) && error.contains(name), "{error}");
+        assert!(open(&out, true).unwrap_err().contains(no_run), "{name}: --resume");
+        assert_eq!(std::fs::read(out.join(name)).unwrap(), b"of days of training");
+        std::fs::remove_file(out.join(name)).unwrap();
+        open(&out, false).unwrap();
+    }
+    let missing = folder.path().join("missing");
+    assert!(open(&missing, true).unwrap_err().contains(no_run));
+    assert!(!missing.exists(), "a slip in a folder's name leaves nothing");
+    let error = Run::packs(&missing).unwrap_err().to_string();
+    assert!(error.starts_with(missing.to_str().unwrap()) && error.contains(no_run), "{error}");
+}
+
+#[test]
+fn a_folder_has_one_training_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let out = folder.path().join("run");
+    let open = |resume| {
+        let text = configuration(2, &[("stn", 5)], "epoch = 2\ncheckpoint = 3");
+        Run::open(&out, Configuration::from_toml(&text).unwrap(), &packs, Start::Fresh, resume)
+    };
+    let first = open(false).unwrap();
+    let error = open(true).unwrap_err().to_string();
+    assert!(error.contains("another process is training in it"), "{error}");
+    drop(first);
+    open(true).unwrap();
+}
+
+#[test]
+fn a_run_is_resumed_by_its_own_configuration_with_any_number_of_loaders() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let out = folder.path().join("run");
+    let text = configuration(2, &[("stn", 5), ("shn", 5)], "epoch = 2\ncheckpoint = 3\nloaders = 2");
+    let open = |text: &str, packs: &[Pack], resume| {
+        let configuration = Configuration::from_toml(text).unwrap();
+        Run::open(&out, configuration, packs, Start::Fresh, resume).map(drop).map_err(|e| e.to_string())
+    };
+    open(&text, &packs, false).unwrap();
+    open(&text.replace("loaders = 2", "loaders = 7"), &packs, true).unwrap();
+    for (from, to, told) in [
+        ("batch = 2", "batch = 3", "started with `batch = 2`, not `batch = 3`"),
+        ("heatmaps = 100.0", "heatmaps = 99.5", "started with `heatmaps = 100.0`, not `heatmaps = 99.5`"),
+    ] {
+        let error = open(&text.replace(from, to), &packs, true).unwrap_err();
+        assert!(error.contains("/configuration.toml: line ") && error.contains(told), "{error}");
+    }
+    let twice = [(); 2].map(|()| Pack::open(packs[0].path()).unwrap());
+    let error = open(&text, &twice, true).unwrap_err();
+    assert!(error.contains("/data.txt: line 2: the run was started with nothing more, not `"), "{error}");
+}
+
+#[test]
+fn a_file_of_a_run_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let text = configuration(2, &[("shn", 5)], "epoch = 2\ncheckpoint = 3");
+    for name in ["metrics.jsonl", "checkpoint.safetensors", "weights.safetensors", "pictures/0-0000002.png"] {
+        let out = folder.path().join(name.split(['/', '.']).next().unwrap());
+        let configuration = Configuration::from_toml(&text).unwrap();
+        let run = Run::open(&out, configuration, &packs, Start::Fresh, false).unwrap();
+        std::fs::create_dir_all(out.join(name)).unwrap();
+        let error = run.train(&autodiff::cpu(), |_| ()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: ", out.join(name).display())), "{name}: {error}");
+    }
 }
 
 #[test]
@@ -299,10 +396,12 @@ fn a_killed_run_resumes_to_the_same_bits() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recist-train"));
         command.arg("train").arg("--config").arg(&config).arg("--out").arg(out);
         // A run knows its packs, from any folder.
-        if !out.join("data.txt").exists() {
+        if out.join("data.txt").exists() {
+            command.arg("--resume");
+        } else {
             command.arg("--data").arg(pack.file_name().unwrap()).current_dir(&folder);
         }
-        command.arg("--resume").stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     };
     let [undisturbed, killed] = ["undisturbed", "killed"].map(|name| folder.path().join(name));

@@ -84,6 +84,11 @@ pub enum Error {
         /// What it says.
         reason: String,
     },
+    /// The device does what it is told, but the numbers of a training are none any more.
+    Diverged {
+        /// How it shows.
+        reason: String,
+    },
 }
 
 impl From<CpuError> for Error {
@@ -103,6 +108,10 @@ impl fmt::Display for Error {
             Self::NoDevice { reason } => write!(f, "no CUDA device: {reason}"),
             Self::OutOfMemory => write!(f, "out of device memory"),
             Self::Failed { reason } => write!(f, "device failed: {reason}"),
+            Self::Diverged { reason } => write!(
+                f,
+                "the training has diverged: {reason}; a smaller rate, or a smaller gradient_limit, may keep it from that"
+            ),
         }
     }
 }

@@ -19,7 +19,7 @@ use recist_trainer::train::{self, Configuration, Start};
 use serde::Serialize;
 
 use super::Run;
-use super::train::reporter;
+use super::train::{reporter, warn};
 
 /// Train the rows of the paper's ablation, each with the same data and steps, and compare them on the validation
 /// split: the hourglass alone, with a spatial transformer that learns from θ, from θ and the mask, and the full
@@ -78,13 +78,20 @@ impl Run for Ablate {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let full = Configuration::open(&self.config)?;
         let packs = super::open_packs(&self.data)?;
+        warn(&packs, &full)?;
         let mut trained = Vec::new();
         for seed in 0..self.seeds {
             for variant in Variant::ALL {
                 let folder = self.out.join(format!("{}-{seed}", variant.word()));
                 let configuration = variant.configuration(&full, self.steps, seed)?;
                 let batch = configuration.batch;
-                let run = train::Run::open(&folder, configuration, &packs, Start::Fresh, true)?;
+                let run = train::Run::open(
+                    &folder,
+                    configuration,
+                    &packs,
+                    Start::Fresh,
+                    train::Run::is_in(&folder),
+                )?;
                 if !folder.join("weights.safetensors").exists() {
                     super::tell(format_args!("{variant}, seed {seed}"));
                     run.train(&autodiff::cpu(), reporter(batch, |line| super::tell(line)))?;

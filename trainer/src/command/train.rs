@@ -3,9 +3,9 @@ use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use recist_trainer::autodiff::Device;
-use recist_trainer::data::{Origin, Pack, Split};
+use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::Statistics;
-use recist_trainer::train::{self, Configuration, Outcome, Start, Validation};
+use recist_trainer::train::{self, Configuration, Lesions, Outcome, Start, Validation};
 
 use super::Run;
 use super::device::{Job, run_on};
@@ -50,16 +50,18 @@ impl Run for Train {
         } else {
             super::open_packs(&self.data)?
         };
-        let holds = |real: bool| {
-            let mut lesions = packs.iter().flat_map(Pack::iter).map(|(lesion, _)| lesion);
-            lesions.any(|l| l.split == Split::Train && (l.origin == Origin::Real) == real)
-        };
-        if configuration.generated_share == 0.0 && holds(true) && holds(false) {
-            super::tell("generated_share is 0: of the packs' generated lesions none is drawn");
-        }
+        warn(&packs, &configuration)?;
         run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
         super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
     }
+}
+
+/// Tells what the configuration asks for and the lesions to train on have not.
+pub(super) fn warn(packs: &[Pack], configuration: &Configuration) -> Result<(), String> {
+    for warning in Lesions::new(packs, Split::Train, configuration).warnings(configuration)? {
+        super::tell(format_args!("warning: {warning}"));
+    }
+    Ok(())
 }
 
 /// A training run: its folder is touched only when there is a device to train on.

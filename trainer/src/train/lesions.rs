@@ -1,7 +1,7 @@
 use rand::RngExt;
 
 use super::Configuration;
-use crate::data::{Lesion, Origin, Pack, Pixels, Random, Split};
+use crate::data::{Lesion, MaskTarget, Origin, Pack, Pixels, Random, Split};
 
 /// Lesions of at least this many mm are drawn more often ([`Configuration::large_lesions`]).
 const LARGE_MM: f64 = 8.0;
@@ -56,6 +56,44 @@ impl<'a> Lesions<'a> {
         self.len() == 0
     }
 
+    /// What `configuration` asks for and these lesions have not, where it can be trained all the same.
+    ///
+    /// # Errors
+    /// If it asks for masks of outlines, and none of the lesions that are drawn has any.
+    pub fn warnings(&self, configuration: &Configuration) -> Result<Vec<String>, String> {
+        let Self { real, generated, .. } = self;
+        let mut warnings = Vec::new();
+        let share = configuration.generated_share;
+        if share == 0.0 && !real.places.is_empty() && !generated.places.is_empty() {
+            let ignored = "generated_share is 0: of the packs' generated lesions none is drawn";
+            warnings.push(ignored.to_owned());
+        }
+        if share > 0.0 && generated.places.is_empty() {
+            warnings.push(format!(
+                "generated_share is {share}, but the packs hold no generated lesion to train on: all that are drawn are real"
+            ));
+        }
+        if configuration.mask == MaskTarget::Outline && configuration.teaches_mask() {
+            let drawn = [(real, self.generated_share < 1.0), (generated, self.generated_share > 0.0)];
+            let places = drawn.into_iter().filter(|(_, drawn)| *drawn).flat_map(|(list, _)| &list.places);
+            let outlined: Vec<bool> = places.map(|&place| self.get(place).1.has_outlines()).collect();
+            let (all, without) = (outlined.len(), outlined.iter().filter(|outlined| !**outlined).count());
+            if without == all {
+                return Err(format!(
+                    "mask is \"outline\", but none of the {all} lesions to train on has outlines: pack them with \
+                     prepare --outlines, or set mask = \"ellipse\""
+                ));
+            }
+            if without > 0 {
+                warnings.push(format!(
+                    "mask is \"outline\", but {without} of the {all} lesions to train on have no outlines: their masks \
+                     are ellipses"
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+
     /// Draws one.
     ///
     /// # Panics
@@ -95,23 +133,89 @@ impl Weighted {
 mod tests {
     use super::*;
     use crate::data::{PackWriter, phantom};
+    use crate::train::Stage;
 
-    /// The names that `spread` gives of the lesions of a pack, each with its origin and whether it is on its largest
-    /// slice.
-    fn spread(lesions: &[(Origin, bool)], count: usize) -> Vec<String> {
+    /// A pack of lesions of the validation split, each named by its number, with its origin and whether it is on its
+    /// largest slice and has outlines.
+    fn pack(lesions: &[(Origin, bool, bool)]) -> [Pack; 1] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lesions.pack");
         let mut writer = PackWriter::open(&path, "test").unwrap();
-        for (index, &(origin, largest)) in (0..).zip(lesions) {
+        for (index, &(origin, largest, outlined)) in (0..).zip(lesions) {
             let phantom = phantom(4, index, None);
             let lesion =
                 Lesion { name: index.to_string(), split: Split::Val, origin, largest, ..phantom.lesion };
-            writer.append(lesion, phantom.side, &phantom.samples, None).unwrap();
+            let outlines = vec![1.0; phantom.samples.len()];
+            let outlines = outlined.then_some(&outlines[..]);
+            writer.append(lesion, phantom.side, &phantom.samples, outlines).unwrap();
         }
         writer.finish().unwrap();
-        let packs = [Pack::open(&path).unwrap()];
+        [Pack::open(&path).unwrap()]
+    }
+
+    /// The names that `spread` gives of lesions, each with its origin and whether it is on its largest slice.
+    fn spread(lesions: &[(Origin, bool)], count: usize) -> Vec<String> {
+        let packs =
+            pack(&lesions.iter().map(|&(origin, largest)| (origin, largest, false)).collect::<Vec<_>>());
         let lesions = Lesions::new(&packs, Split::Val, &Configuration::open("edge").unwrap());
         lesions.spread(count).into_iter().map(|(lesion, _)| lesion.name.clone()).collect()
+    }
+
+    #[test]
+    fn what_a_configuration_asks_for_and_the_lesions_have_not_is_told() {
+        use MaskTarget::{Ellipse, Outline};
+        let (real, generated) =
+            (|outlined| (Origin::Real, true, outlined), |outlined| (Origin::Phantom, true, outlined));
+        let (plain, outlined) = (real(false), real(true));
+        for (lesions, share, mask, expected) in [
+            (&[plain, generated(false)][..], 0.4, Ellipse, Ok(vec![])),
+            (&[plain, generated(false)], 0.0, Ellipse, Ok(vec!["generated_share is 0: "])),
+            (&[plain], 0.0, Ellipse, Ok(vec![])),
+            (
+                &[plain],
+                0.4,
+                Ellipse,
+                Ok(vec!["generated_share is 0.4, but the packs hold no generated lesion"]),
+            ),
+            (&[generated(false)], 0.4, Ellipse, Ok(vec![])),
+            (&[outlined, outlined], 0.0, Outline, Ok(vec![])),
+            (
+                &[outlined, plain, plain],
+                0.0,
+                Outline,
+                Ok(vec!["mask is \"outline\", but 2 of the 3 lesions"]),
+            ),
+            (&[outlined, generated(false)], 1.0, Outline, Err("but none of the 1 lesions")),
+            (&[plain, plain], 0.0, Outline, Err("but none of the 2 lesions to train on has outlines")),
+            (
+                &[plain, outlined],
+                0.5,
+                Outline,
+                Ok(vec!["generated_share is 0.5, but", "mask is \"outline\", but 1 of the 2"]),
+            ),
+        ] {
+            let edge = Configuration::open("edge").unwrap();
+            let configuration = Configuration { generated_share: share, mask, ..edge };
+            let packs = pack(lesions);
+            let told = |configuration: &Configuration| {
+                Lesions::new(&packs, Split::Val, configuration).warnings(configuration)
+            };
+            match (expected, told(&configuration)) {
+                (Ok(expected), Ok(told)) => {
+                    assert_eq!(told.len(), expected.len(), "{told:?}");
+                    assert!(
+                        told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected)),
+                        "{told:?}"
+                    );
+                }
+                (Err(expected), Err(told)) => assert!(told.contains(expected), "{told}"),
+                (expected, told) => panic!("{lesions:?}: {told:?} in place of {expected:?}"),
+            }
+            let hourglass =
+                configuration.stages.iter().filter(|stage| stage.stage == Stage::Shn).cloned().collect();
+            let maskless = Configuration { stages: hourglass, ..configuration };
+            assert!(told(&maskless).is_ok(), "no stage teaches the mask");
+        }
     }
 
     #[test]

@@ -1,39 +1,54 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Losses, Validation};
+use super::run_error::named;
+use super::{Losses, RunError, Validation};
 
 /// The run's metrics: JSON lines, each with the stage's number and step. What was not measured is null.
 #[derive(Debug)]
 pub(super) struct Metrics {
+    path: PathBuf,
     file: File,
 }
 
 impl Metrics {
     /// Opens the file and drops the lines behind (`stage`, `step`), which the run will write again.
-    pub(super) fn open(path: &Path, stage: usize, step: u64) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, stage: usize, step: u64) -> Result<Self, RunError> {
+        let failed = |error: io::Error| named(path, &error);
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read?,
+            read => read.map_err(failed)?,
         };
         let kept: String = text
             .split_inclusive('\n')
             .filter(|line| place(line).is_some_and(|at| at <= (stage, step)))
             .collect();
-        crate::replace(path, kept.as_bytes())?;
-        Ok(Self { file: OpenOptions::new().append(true).open(path)? })
+        crate::replace(path, kept.as_bytes()).map_err(failed)?;
+        let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file })
     }
 
-    pub(super) fn trained(&mut self, stage: usize, step: u64, rate: f64, losses: &Losses) -> io::Result<()> {
+    pub(super) fn trained(
+        &mut self,
+        stage: usize,
+        step: u64,
+        rate: f64,
+        losses: &Losses,
+    ) -> Result<(), RunError> {
         let mut line = start(stage, step);
         let _ = write!(line, ",\"rate\":{rate:e}");
         append_losses(&mut line, losses);
-        writeln!(self.file, "{line}}}")
+        self.append(&line)
     }
 
-    pub(super) fn validated(&mut self, stage: usize, step: u64, validation: &Validation) -> io::Result<()> {
+    pub(super) fn validated(
+        &mut self,
+        stage: usize,
+        step: u64,
+        validation: &Validation,
+    ) -> Result<(), RunError> {
         let mut line = start(stage, step);
         line.push_str(",\"validation\":true");
         append_losses(&mut line, &validation.losses);
@@ -48,7 +63,11 @@ impl Metrics {
                 errors.count, validation.refused
             );
         }
-        writeln!(self.file, "{line}}}")
+        self.append(&line)
+    }
+
+    fn append(&mut self, line: &str) -> Result<(), RunError> {
+        writeln!(self.file, "{line}}}").map_err(|error| named(&self.path, &error))
     }
 }
 
@@ -93,6 +112,14 @@ mod tests {
         drop(Metrics::open(&path, 1, 10).unwrap());
         let kept = fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().collect::<Vec<_>>(), text.lines().take(3).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_told_with_the_name_of_the_file() {
+        let path = PathBuf::from("run/metrics.jsonl");
+        let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let error = Metrics { path, file }.trained(0, 10, 1e-3, &Losses::default()).unwrap_err();
+        assert!(error.to_string().starts_with("run/metrics.jsonl: No space left"), "{error}");
     }
 
     #[test]

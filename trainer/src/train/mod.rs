@@ -5,6 +5,7 @@ mod average;
 mod batch;
 mod checkpoint;
 mod configuration;
+mod folder;
 mod keypoint_loss;
 mod lesions;
 mod loader;

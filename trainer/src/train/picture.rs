@@ -4,6 +4,7 @@ use recist::cascade::{MASK_SIZE, Workspace};
 use recist::geometry::AffineMap;
 use recist::image::PATCH_SIZE;
 
+use super::run_error::named;
 use super::validation::measured;
 use super::{Lesions, RunError, Trainer};
 use crate::autodiff::Device;
@@ -54,5 +55,5 @@ pub(super) fn sheet<D: Device<f32>>(
         sheet.grey([row, 4], PATCH_SIZE, &workspace.patch);
         sheet.axes([row, 4], &measurement.axes.keypoints().map(|p| to_patch.apply(p)), MEASURED);
     }
-    Ok(sheet.write(path)?)
+    sheet.write(path).map_err(|error| named(path, &error))
 }

@@ -1,10 +1,10 @@
-use std::fs;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, absolute};
 
 use recist::image::PATCH_SIZE;
 
 use super::average::AVERAGE_STEPS;
 use super::checkpoint::{PARTS, cascade_of, weights_of};
+use super::folder::{CHECKPOINT, METRICS, NETWORK, PICTURES, RESNET_START, RunFolder, START, Texts, WEIGHTS};
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
@@ -19,12 +19,10 @@ use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
 use crate::weights::Weights;
 
-/// A training run and its folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums),
-/// `start.safetensors` where it starts from weights of another run or `start-resnet.safetensors` where from those of a
-/// ResNet, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, and at the end `weights.safetensors`.
+/// A training run, in a folder of its own.
 #[derive(Debug)]
 pub struct Run<'a> {
-    folder: PathBuf,
+    folder: RunFolder,
     configuration: Configuration,
     network: Network,
     packs: &'a [Pack],
@@ -67,23 +65,16 @@ pub enum Outcome<'a> {
     },
 }
 
-const CONFIGURATION: &str = "configuration.toml";
-const NETWORK: &str = "network.toml";
-const METRICS: &str = "metrics.jsonl";
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const WEIGHTS: &str = "weights.safetensors";
-const START: &str = "start.safetensors";
-const RESNET_START: &str = "start-resnet.safetensors";
-const DATA: &str = "data.txt";
 const LOG_STEPS: u64 = 10;
 
 impl<'a> Run<'a> {
     /// Starts a run in a folder that holds none, or with `resume` goes on with the one that it holds.
     ///
     /// # Errors
-    /// If the folder holds a run and `resume` is not set, or it holds one and `start` is not [`Start::Fresh`], the run
-    /// was started with another configuration or other data, the packs have no lesion to train on, the weights to
-    /// start with do not fit the networks, or a file cannot be read or written.
+    /// If the folder holds a run and `resume` is not set, or none and it is set, or files that a run would replace, or
+    /// another process trains in it; the run has its first weights and `start` is not [`Start::Fresh`], or was started
+    /// with another configuration or other data; the packs have no lesion to train on, or none as the configuration
+    /// needs them; the weights to start with do not fit the networks, or a file cannot be read or written.
     pub fn open(
         folder: &Path,
         mut configuration: Configuration,
@@ -98,8 +89,12 @@ impl<'a> Run<'a> {
             NETWORK.clone_into(&mut configuration.network);
         }
         for split in [Split::Train, Split::Val] {
-            if Lesions::new(packs, split, &configuration).is_empty() {
+            let lesions = Lesions::new(packs, split, &configuration);
+            if lesions.is_empty() {
                 return Err(RunError(format!("the packs hold no lesion of the split {split}")));
+            }
+            if split == Split::Train {
+                lesions.warnings(&configuration)?;
             }
         }
         let digest = |pack: &Pack| {
@@ -108,81 +103,22 @@ impl<'a> Run<'a> {
             Ok(format!("{}  {}\n", pack.digest(), path.display()))
         };
         let digests = packs.iter().map(digest).collect::<Result<String, RunError>>()?;
-        let files = [(CONFIGURATION, configuration.to_toml()), (NETWORK, network.to_toml()), (DATA, digests)];
-        let exists = folder.join(files[2].0).exists();
-        if exists && !resume {
-            return Err(RunError(format!("{} holds a run; go on with it by --resume", folder.display())));
-        }
-        if exists && !matches!(start, Start::Fresh) {
-            return Err(RunError(format!(
-                "{} holds a run, which has its first weights: go on with it without --from and --resnet50",
-                folder.display()
-            )));
-        }
+        RunFolder::check(folder, resume)?;
         let first = match start {
             Start::Fresh => None,
+            _ if resume => {
+                let reason =
+                    "holds a run, which has its first weights: go on with it without --from and --resnet50";
+                return Err(named(folder, &reason));
+            }
             Start::Weights(_) => Some((START, start.weights(&network, configuration.seed)?)),
             Start::ResNet(_) => Some((RESNET_START, start.weights(&network, configuration.seed)?)),
         };
-        fs::create_dir_all(folder.join("pictures")).map_err(|error| named(folder, &error))?;
-        if !exists {
-            // A start that failed before the run was one may have left some.
-            for name in [START, RESNET_START, CHECKPOINT, WEIGHTS] {
-                let path = folder.join(name);
-                if path.exists() {
-                    fs::remove_file(&path).map_err(|error| named(&path, &error))?;
-                }
-            }
-        }
-        if let Some((name, weights)) = first {
-            let path = folder.join(name);
-            weights.write(&path)?;
-        }
-        for (name, text) in files {
-            let path = folder.join(name);
-            if exists {
-                let found = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-                // A pack may have been moved: its checksum counts.
-                let words = |text: &str| -> Vec<String> {
-                    text.lines().map(|line| line.split("  ").next().unwrap_or_default().to_owned()).collect()
-                };
-                let same = if name == DATA { words(&found) == words(&text) } else { found == text };
-                if !same {
-                    return Err(named(&path, &"the run was started with another one"));
-                }
-            } else {
-                crate::replace(&path, text.as_bytes()).map_err(|error| named(&path, &error))?;
-            }
-        }
-        Ok(Self { folder: folder.to_owned(), configuration, network, packs })
-    }
-
-    /// The files that make `folder` a run: without one of them it cannot go on, or is no model.
-    #[must_use]
-    pub fn files(folder: &Path) -> Vec<PathBuf> {
-        [CONFIGURATION, NETWORK, DATA, METRICS, START, RESNET_START, CHECKPOINT, WEIGHTS]
-            .map(|name| folder.join(name))
-            .into()
-    }
-
-    /// The packs that the run in `folder` was started with, by the paths they had then.
-    ///
-    /// # Errors
-    /// If the folder holds no run, or a pack is not there or has changed.
-    pub fn packs(folder: &Path) -> Result<Vec<Pack>, RunError> {
-        let path = folder.join(DATA);
-        let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-        text.lines()
-            .filter_map(|line| line.split_once("  "))
-            .map(|(digest, path)| {
-                let pack = Pack::open(Path::new(path)).map_err(|error| RunError(error.to_string()))?;
-                if pack.digest() == digest {
-                    Ok(pack)
-                } else {
-                    Err(named(pack.path(), &"another pack than then"))
-                }
-            })
-            .collect()
+        let texts =
+            Texts { configuration: configuration.to_toml(), network: network.to_toml(), data: digests };
+        let folder =
+            if resume { RunFolder::resume(folder, texts)? } else { RunFolder::start(folder, texts, first)? };
+        Ok(Self { folder, configuration, network, packs })
     }
 
     /// Trains to the end, from the last checkpoint if there is one, and writes the weights.
@@ -194,17 +130,17 @@ impl<'a> Run<'a> {
         device: &D,
         mut happened: impl FnMut(&Outcome<'_>),
     ) -> Result<(), RunError> {
-        let checkpoint_path = self.folder.join(CHECKPOINT);
+        let checkpoint_path = self.folder.file(CHECKPOINT);
         let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
             let checkpoint = Checkpoint::read(&checkpoint_path)
                 .map_err(|error| RunError(error.of_file(&checkpoint_path)))?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
-            (stage, progress, checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device)?)
+            let trainer = checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device);
+            (stage, progress, trainer.map_err(|error| unfit(&checkpoint_path, error))?)
         } else {
             (0, Progress::default(), self.fresh(device)?)
         };
-        let metrics_path = self.folder.join(METRICS);
-        let mut metrics = Metrics::open(&metrics_path, number, progress.step)?;
+        let mut metrics = Metrics::open(&self.folder.file(METRICS), number, progress.step)?;
         while number < self.configuration.stages.len() {
             self.stage(number, &mut progress, &mut trainer, &mut metrics, &mut happened)?;
             number += 1;
@@ -213,7 +149,7 @@ impl<'a> Run<'a> {
             trainer.restart()?;
             Checkpoint::of(number, progress, &trainer)?.write(&checkpoint_path)?;
         }
-        weights_of(&trainer.cascade)?.write(&self.folder.join(WEIGHTS))?;
+        weights_of(&trainer.cascade)?.write(&self.folder.file(WEIGHTS))?;
         Ok(())
     }
 
@@ -229,7 +165,7 @@ impl<'a> Run<'a> {
         let stage = &configuration.stages[number];
         let name = (number, stage.stage);
         let heatmap_size = self.network.hourglass.heatmap;
-        let knows_mask = knows_mask(&self.folder, configuration);
+        let knows_mask = knows_mask(self.folder.path(), configuration);
         let lesions = Lesions::new(self.packs, Split::Train, configuration);
         let validation_lesions = Lesions::new(self.packs, Split::Val, configuration);
         std::thread::scope(|scope| {
@@ -244,6 +180,14 @@ impl<'a> Run<'a> {
             for batch in loader {
                 let batch = batch?;
                 let Some(rate) = stage.schedule.rate(progress) else { break };
+                let step = progress.step + 1;
+                let at = |error: RunError| {
+                    let (place, count) = (number + 1, configuration.stages.len());
+                    RunError(format!(
+                        "stage {place} of {count} ({}), step {step}, rate {rate:.1e}: {error}",
+                        stage.stage
+                    ))
+                };
                 let losses = trainer
                     .step(stage.stage, &batch, &stage.loss, rate, configuration.gradient_limit)
                     .map_err(|error| match error {
@@ -251,9 +195,9 @@ impl<'a> Run<'a> {
                             prepare(lesions, smaller, stage.stage, heatmap_size, 0, first)
                         }),
                         other => other.into(),
-                    })?;
-                progress.step += 1;
-                let step = progress.step;
+                    })
+                    .map_err(at)?;
+                progress.step = step;
                 let left = stage.schedule.left(progress);
                 happened(&Outcome::Step { stage: name, step, left, losses: &losses });
                 if step.is_multiple_of(LOG_STEPS) {
@@ -275,19 +219,19 @@ impl<'a> Run<'a> {
                         stage,
                         heatmap_size,
                         knows_mask,
-                    )?;
+                    )
+                    .map_err(at)?;
                     #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
                     stage.schedule.validated(progress, validation.losses.sum() as f32);
                     metrics.validated(number, step, &validation)?;
-                    let picture = self.folder.join("pictures").join(format!("{number}-{step:07}.png"));
+                    let picture = self.folder.file(PICTURES).join(format!("{number}-{step:07}.png"));
                     if stage.stage != Stage::Stn {
-                        sheet(&picture, trainer, &validation_lesions, heatmap_size, knows_mask)
-                            .map_err(|error| named(&picture, &error))?;
+                        sheet(&picture, trainer, &validation_lesions, heatmap_size, knows_mask)?;
                     }
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
                 }
                 if step.is_multiple_of(configuration.checkpoint) {
-                    Checkpoint::of(number, *progress, trainer)?.write(&self.folder.join(CHECKPOINT))?;
+                    Checkpoint::of(number, *progress, trainer)?.write(&self.folder.file(CHECKPOINT))?;
                 }
             }
             Ok(())
@@ -295,13 +239,11 @@ impl<'a> Run<'a> {
     }
 
     fn fresh<D: Device<f32>>(&self, device: &D) -> Result<Trainer<D>, RunError> {
-        let paths = [START, RESNET_START].map(|name| self.folder.join(name));
+        let paths = [START, RESNET_START].map(|name| self.folder.file(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = cascade_of(weights, graphs(&self.network)?, device).map_err(|error| match error {
-            ModuleError::Weights(error) => named(&self.folder, &error),
-            ModuleError::Device(error) => error.into(),
-        })?;
+        let cascade = cascade_of(weights, graphs(&self.network)?, device)
+            .map_err(|error| unfit(self.folder.path(), error))?;
         Ok(Trainer::new(cascade, self.configuration.method)?)
     }
 }
@@ -338,6 +280,14 @@ impl Start<'_> {
         weights.extend(PARTS[0], localization);
         weights.extend(PARTS[1], Weights::initialise(&hourglass, seed));
         Ok(weights)
+    }
+}
+
+/// That the weights at `path` cannot be put on the device.
+fn unfit(path: &Path, error: ModuleError) -> RunError {
+    match error {
+        ModuleError::Weights(error) => named(path, &error),
+        ModuleError::Device(error) => error.into(),
     }
 }
 

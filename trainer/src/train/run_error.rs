@@ -30,8 +30,6 @@ macro_rules! from_errors {
 
 from_errors!(
     String,
-    std::io::Error,
-    recist::image::PngError,
     super::BatchError,
     Error,
     ModuleError,

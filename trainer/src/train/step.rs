@@ -160,14 +160,18 @@ impl<D: Device<f32>> Trainer<D> {
                     },
                 );
                 let size = heatmaps.first().map_or(0, heatmap_size);
-                let expected = heatmaps_behind(&found, batch, size)?;
+                let expected = heatmaps_behind(&found, batch, size).map_err(|reason| {
+                    let reason =
+                        format!("{reason}, the loss of the localization network is {}", losses.sum());
+                    Error::Diverged { reason }
+                })?;
                 hourglass_losses(&mut losses, &heatmaps, &expected, weights, recording)?
             }
         };
         if losses.sum().is_finite() {
             Ok((losses, recording))
         } else {
-            Err(Error::Failed { reason: format!("the training has diverged: the loss is {}", losses.sum()) })
+            Err(Error::Diverged { reason: format!("the loss is {}", losses.sum()) })
         }
     }
 }
@@ -212,13 +216,11 @@ fn hourglass_losses<D: Device<f32>>(
 }
 
 /// The heatmaps that belong to the canonical patches of the θ that was found: a target moves with its patch.
-fn heatmaps_behind(found: &[f32], batch: &Batch, size: usize) -> Result<Vec<f32>, Error> {
-    let failed = |reason: String| Error::Failed { reason };
+fn heatmaps_behind(found: &[f32], batch: &Batch, size: usize) -> Result<Vec<f32>, String> {
     let mut heatmaps = Vec::with_capacity(batch.size * size * size * 4);
     for (numbers, keypoints) in found.as_chunks::<5>().0.iter().zip(&batch.keypoints) {
-        let theta: Theta =
-            ThetaOutputs::from_array(*numbers).theta().map_err(|error| failed(error.to_string()))?;
-        let maps = gaussian_heatmaps(keypoints, theta, size).map_err(failed)?;
+        let theta: Theta = ThetaOutputs::from_array(*numbers).theta().map_err(|error| error.to_string())?;
+        let maps = gaussian_heatmaps(keypoints, theta, size)?;
         interleave(&maps, size, &mut heatmaps);
     }
     Ok(heatmaps)
