@@ -12,4 +12,4 @@ mod replace;
 pub mod train;
 pub mod weights;
 
-pub use replace::{check_outputs, check_replaceable, replace};
+pub use replace::{check_outputs, check_png, check_replaceable, replace};

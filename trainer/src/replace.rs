@@ -59,6 +59,21 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<(), String
     Ok(())
 }
 
+/// That a PNG takes the place of nothing else at `path`: its name, and the one that a link there leads to, ends in
+/// `.png`.
+///
+/// # Errors
+/// If one does not: named.
+pub fn check_png(path: &Path) -> Result<(), String> {
+    let is_png =
+        |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    let there = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match [path, &there].into_iter().find(|path| !is_png(path)) {
+        Some(other) => Err(format!("{}: does not end in .png, but a PNG is written", other.display())),
+        None => Ok(()),
+    }
+}
+
 /// Beside `path`, where what takes its name is written.
 fn partial(path: &Path) -> PathBuf {
     let mut partial = path.as_os_str().to_owned();
@@ -78,6 +93,26 @@ fn place(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_is_named_as_one_wherever_a_link_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("table.csv"), "table").unwrap();
+        fs::write(at("page.png"), "page").unwrap();
+        for (link, target) in [("table.png", "table.csv"), ("page", "page.png"), ("link.png", "page.png")] {
+            std::os::unix::fs::symlink(at(target), at(link)).unwrap();
+        }
+        for (name, other) in
+            [("table.csv", "table.csv"), ("new.jpg", "new.jpg"), ("table.png", "table.csv"), ("page", "page")]
+        {
+            let error = check_png(&at(name)).unwrap_err();
+            assert!(error.contains(&format!("/{other}: does not end in .png")), "{name}: {error}");
+        }
+        for name in ["page.png", "new.PNG", "link.png"] {
+            assert_eq!(check_png(&at(name)), Ok(()), "control: {name}");
+        }
+    }
 
     #[test]
     fn an_output_is_no_input_and_no_other_output_by_any_name() {

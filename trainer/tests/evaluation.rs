@@ -196,6 +196,14 @@ fn what_is_written_overwrites_neither_an_input_nor_the_other_output() {
         let output = Command::new(env!("CARGO_BIN_EXE_recist-train")).args(arguments).output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
+    for name in ["good.csv", "new.jpg"] {
+        std::fs::write(at("good.csv"), "good").unwrap();
+        let error = sheet(&at(name));
+        assert!(error.ends_with(&format!("{name}: does not end in .png, but a PNG is written\n")), "{error}");
+        let error = evaluate(&bundle, &["--picture", &at(name)]).unwrap_err();
+        assert!(error.ends_with(&format!("{name}: does not end in .png, but a PNG is written\n")), "{error}");
+        assert_eq!(std::fs::read(at("good.csv")).unwrap(), b"good");
+    }
     assert!(sheet(&at("link")).ends_with(&format!("link: would overwrite {pack}\n")));
     assert_eq!(
         sheet(&at("nosuch/s.png")),
@@ -212,8 +220,8 @@ fn what_is_written_overwrites_neither_an_input_nor_the_other_output() {
 fn figures_are_told_before_a_file_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 2, 1);
-    for option in ["--csv", "--picture"] {
-        let out = folder.path().join(option);
+    for (option, name) in [("--csv", "lesions.csv"), ("--picture", "page.png")] {
+        let out = folder.path().join(name);
         // The finished file is written under this name first, where a folder is in its way.
         std::fs::create_dir(format!("{}.partial", out.display())).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_recist-train"))
@@ -329,7 +337,7 @@ fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     };
     assert_eq!(found(&first), found(&second));
     let error = run(&[&arguments[..7], &["--steps", "7"]].concat());
-    assert!(error.unwrap_err().contains("the run was started with another one"));
+    assert!(error.unwrap_err().contains("/configuration.toml: line "));
 
     let export = |row: &str, rest: &[&str]| {
         let run_folder = out.join(row);
@@ -344,6 +352,14 @@ fn an_ablation_trains_four_rows_and_goes_on_where_it_stopped() {
     assert!(error.contains("stn-tpp-0 taught no mask: the runtime would refuse every lesion"), "{error}");
     let error = export("full-0", &["--calibration", "0"]);
     assert!(error.contains("calibration is 0: ranges need patches"), "{error}");
+    for (option, value) in [("--licence", "MIT\nand more"), ("--version", ""), ("--attribution", " ")] {
+        let error = export("full-0", &[option, value]);
+        assert!(error.contains(&format!("{option} is {value:?}: the manifest takes one line")), "{error}");
+    }
+    std::fs::write(folder.path().join("table"), "good").unwrap();
+    let [full, table] = [out.join("full-0"), folder.path().join("table")];
+    let error = run(&["export", "--run", full.to_str().unwrap(), "--out", table.to_str().unwrap()]);
+    assert!(error.unwrap_err().starts_with(&format!("recist-train: {}: ", table.display())));
     for name in ["a/b", "../full", "", ".."] {
         let error = export("full-0", &["--name", name]);
         assert!(error.contains(&format!("name is {name:?}, not the name of a file")), "{error}");

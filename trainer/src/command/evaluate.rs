@@ -10,7 +10,7 @@ use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
 use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, check_outputs, replace, train};
+use recist_trainer::{autodiff, check_outputs, check_png, replace, train};
 
 use super::Run;
 
@@ -34,7 +34,7 @@ pub(crate) struct Evaluate {
     /// write a table (CSV), one row a lesion
     #[argh(option)]
     csv: Option<PathBuf>,
-    /// write a page of charts and cases (PNG)
+    /// write a page of charts and cases (PNG, and the name ends in .png)
     #[argh(option)]
     picture: Option<PathBuf>,
 }
@@ -46,6 +46,7 @@ impl Run for Evaluate {
             [&self.csv, &self.picture].into_iter().flatten().map(PathBuf::as_path).collect();
         let inputs = [vec![self.model.clone()], self.data.clone(), train::Run::files(&self.model)].concat();
         check_outputs(&outputs, &inputs)?;
+        self.picture.as_deref().map_or(Ok(()), check_png)?;
         let packs = super::open_packs(&self.data)?;
         let selection = Selection::whole(split);
         let report = if self.model.is_dir() {

@@ -13,7 +13,7 @@ use recist_trainer::export::{
 };
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
-use recist_trainer::{replace, train};
+use recist_trainer::{check_outputs, replace, train};
 
 use super::Run;
 use super::evaluate::{floating_point, integers};
@@ -59,6 +59,12 @@ pub(crate) struct Export {
     python: Option<PathBuf>,
 }
 
+/// What the ONNX files of the two networks are called.
+const NETWORKS: [&str; 2] = ["localization", "hourglass"];
+
+/// How their names end, in floating point and quantised.
+const ONNX: [&str; 2] = ["onnx", "int8.onnx"];
+
 /// Validation patches that engines are compared on.
 const PARITY_PATCHES: usize = 200;
 
@@ -89,13 +95,16 @@ impl Run for Export {
             if self.data.is_empty() { train::Run::packs(&self.run)? } else { Pack::open_all(&self.data)? };
         let patches = CalibrationPatches::draw(&packs, Split::Train, self.calibration)?;
         let parity_patches = CalibrationPatches::draw(&packs, Split::Val, PARITY_PATCHES)?;
+        let training_data = self.training_data.clone().unwrap_or_else(|| training_data(&packs));
+        self.check_manifest(name, &training_data)?;
+        let path = self.out.join(format!("{name}.recist"));
+        self.check_folder(&path, &packs)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
         let float32 = floating_point(&model, &packs, selection, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
         let heatmap_size = model.network.hourglass.heatmap.to_string();
-        let training_data = self.training_data.clone().unwrap_or_else(|| training_data(&packs));
         let description = Description {
             name,
             version: &self.version,
@@ -116,17 +125,15 @@ impl Run for Export {
         let description = Description { metrics: &metrics, ..description };
         let bundle = export::bundle(&description, &quantised, &vectors)?;
 
-        std::fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
         let write = |path: &Path, bytes: &[u8]| {
             replace(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let path = self.out.join(format!("{name}.recist"));
         write(&path, &bundle)?;
-        for (name, network) in ["localization", "hourglass"].into_iter().zip(&quantised) {
+        for (name, network) in NETWORKS.into_iter().zip(&quantised) {
             let QuantisedNetwork { folded, lowered, .. } = network;
-            let file = |ending: &str| self.out.join(format!("{name}.{ending}"));
-            write(&file("onnx"), &export::float32(name, folded, &description.lines()))?;
-            write(&file("int8.onnx"), &export::int8(name, &folded.graph, lowered, &description.lines()))?;
+            let [float32, int8] = ONNX.map(|ending| self.out.join(format!("{name}.{ending}")));
+            write(&float32, &export::float32(name, folded, &description.lines()))?;
+            write(&int8, &export::int8(name, &folded.graph, lowered, &description.lines()))?;
         }
 
         let parity =
@@ -142,6 +149,35 @@ impl Run for Export {
             RecistModel::bytes(&plans)
         ))?;
         Ok(parity.check()?)
+    }
+}
+
+impl Export {
+    /// That the manifest, a line a value, can hold what is stated.
+    fn check_manifest(&self, name: &str, training_data: &str) -> Result<(), String> {
+        for (option, value) in [
+            ("name", name),
+            ("version", self.version.as_str()),
+            ("training-data", training_data),
+            ("licence", &self.licence),
+            ("attribution", &self.attribution),
+        ] {
+            if value.trim().is_empty() || value.contains(char::is_control) {
+                return Err(format!("--{option} is {value:?}: the manifest takes one line of text"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the folder, and looks whether the bundle at `path` and the ONNX files can be written.
+    fn check_folder(&self, path: &Path, packs: &[Pack]) -> Result<(), String> {
+        std::fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
+        let onnx = NETWORKS.into_iter().flat_map(|name| ONNX.map(|ending| format!("{name}.{ending}")));
+        let files: Vec<PathBuf> = onnx.map(|name| self.out.join(name)).chain([path.to_owned()]).collect();
+        let outputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let mut inputs = train::Run::files(&self.run);
+        inputs.extend(packs.iter().map(|pack| pack.path().to_owned()));
+        check_outputs(&outputs, &inputs)
     }
 }
 

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 
 use recist::geometry::AffineMap;
 use recist::image::PATCH_SIZE;
-use recist_trainer::check_outputs;
 use recist_trainer::data::{Pack, Sheet, first_shown, keyed};
 use recist_trainer::train::Configuration;
+use recist_trainer::{check_outputs, check_png};
 
 use super::Run;
 
@@ -25,7 +25,7 @@ pub(crate) struct DrawSheet {
     /// seed of the random choices (0)
     #[argh(option, default = "0")]
     seed: u64,
-    /// the PNG file to write
+    /// the PNG file to write, whose name ends in .png
     #[argh(option)]
     out: PathBuf,
 }
@@ -36,6 +36,7 @@ const COLUMNS: usize = 5;
 impl Run for DrawSheet {
     fn run(self) -> Result<(), Box<dyn Error>> {
         check_outputs(&[&self.out], std::slice::from_ref(&self.data))?;
+        check_png(&self.out)?;
         let Configuration { augmentation, mask, .. } = Configuration::open(&self.config)?;
         let pack = Pack::open(&self.data)?;
         if pack.is_empty() {
