@@ -171,10 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn an_average_has_the_same_share_of_a_shortened_stage() {
+    fn an_average_has_the_same_share_of_a_shortened_stage_or_is_none() {
         let full = Configuration::open("edge-tune").unwrap();
-        let row = Variant::Full.configuration(&full, 925, 0).unwrap();
-        assert_eq!(row.stages.iter().map(|stage| stage.average).collect::<Vec<_>>(), [0, 250]);
+        for (steps, averages) in [(925, [0, 250]), (74, [0, 20]), (73, [0, 0])] {
+            let row = Variant::Full.configuration(&full, steps, 0).unwrap();
+            let found: Vec<u64> = row.stages.iter().map(|stage| stage.average).collect();
+            assert_eq!(found, averages, "{steps} steps");
+        }
     }
 
     #[test]

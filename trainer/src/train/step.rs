@@ -56,7 +56,7 @@ impl<D: Device<f32>> Trainer<D> {
     /// Makes one step and gives the losses before it.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or the training has diverged.
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
@@ -92,7 +92,7 @@ impl<D: Device<f32>> Trainer<D> {
     /// The losses on a batch, of the networks as they will be used.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or the training has diverged.
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
