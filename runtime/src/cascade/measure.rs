@@ -337,7 +337,7 @@ mod tests {
     fn the_thin_side_of_a_box_and_the_slices_own_edge_are_judged_by_the_box_that_was_drawn() {
         let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
         let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
-        let mut warned = |corners: [f64; 4], warning| {
+        let warned = |corners: [f64; 4], warning| {
             let [x0, y0, x1, y1] = corners;
             let area = LesionBox::new(x0, y0, x1, y1).unwrap();
             let measured = measure(&slice, area, &mut CLEAR.clone(), &mut Box::new(Workspace::new()), |_| ());

@@ -139,7 +139,7 @@ mod tests {
             (0.703_125, 1.009, true),
             (0.703_125, 1.011, false),
             (0.69, 1.0, false),
-            (7.0, 1.0, false),
+            (2.8, 1.0, false),
             (1.0, 0.703_125, false),
         ] {
             let other = PixelSpacing::new(row, column).unwrap();
