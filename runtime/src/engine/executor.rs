@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory};
+use super::kernels::{Addition, CHANNELS, Convolve, Detected, Kernel, Memory};
 use super::plan::{Kind, NONE, Plan, StepRecord, TensorRecord};
 use super::split::{self, Split};
 
@@ -85,7 +85,7 @@ impl Plan<'_> {
         kernel: Kernel,
         split: Option<Split<'_>>,
     ) -> Result<(), RunError> {
-        self.check_run(workspace.len(), inputs, outputs, kernel)?;
+        let kernel = self.check_run(workspace.len(), inputs, outputs, kernel)?;
         let memory = Memory::new(&mut workspace[..self.workspace_bytes]);
         for (tensor, values) in self.inputs.iter().zip(inputs) {
             self.tensors[*tensor as usize].quantise(memory, values);
@@ -105,10 +105,8 @@ impl Plan<'_> {
         inputs: &[&[f32]],
         outputs: &[&mut [f32]],
         kernel: Kernel,
-    ) -> Result<(), RunError> {
-        if !kernel.runs_here() {
-            return Err(RunError::Kernel { kernel });
-        }
+    ) -> Result<Detected, RunError> {
+        let detected = kernel.detected().ok_or(RunError::Kernel { kernel })?;
         if workspace < self.workspace_bytes {
             return Err(RunError::Workspace { found: workspace, needed: self.workspace_bytes });
         }
@@ -123,14 +121,14 @@ impl Plan<'_> {
                 return Err(RunError::Values { port, found, needed: wanted.values() });
             }
         }
-        Ok(())
+        Ok(detected)
     }
 
     fn step(
         &self,
         step: &StepRecord,
         memory: Memory,
-        kernel: Kernel,
+        kernel: Detected,
         split: Option<Split<'_>>,
     ) -> Result<(), RunError> {
         let input = &self.tensors[step.input as usize];
