@@ -1,6 +1,8 @@
 //! The addition of two tensors: plain code, compiled again for SSE4.1 and AVX2; AVX-512 has its own.
 
-use super::{CHANNELS, Detected, Kernel, Memory, Residue, Rounding};
+#[cfg(target_arch = "x86_64")]
+use super::Kernel;
+use super::{CHANNELS, Detected, Memory, Residue, Rounding};
 
 /// One addition over the workspace; lengths and positions in bytes.
 pub(in crate::engine) struct Addition {
