@@ -144,20 +144,20 @@ fn an_enhanced_object_has_functional_groups_for_each_frame() {
         let want = if items == 2 {
             "none".to_owned()
         } else {
-            format!("DICOM NumberOfFrames is 2, but PerFrameFunctionalGroupsSequence has {items} items")
+            format!("DICOM NumberOfFrames is 2, but PerFrameFunctionalGroupsSequence holds {items}")
         };
         let changed = with(&whole, PER_FRAME_FUNCTIONAL_GROUPS, &groups);
         assert_eq!(refusal_of(&changed, Some(1)), want);
     }
     assert_eq!(
         refusal_of(&with(&whole, PER_FRAME_FUNCTIONAL_GROUPS, b""), Some(1)),
-        "DICOM NumberOfFrames is 2, but PerFrameFunctionalGroupsSequence has 0 items"
+        "DICOM NumberOfFrames is 2, but PerFrameFunctionalGroupsSequence holds 0"
     );
 }
 
 #[test]
 fn an_attribute_of_another_form_is_refused_and_not_taken_for_none() {
-    let cases: [(&[u8], &str, &[u8], &str); 11] = [
+    let cases: [(&[u8], &str, &[u8], &str); 12] = [
         (PIXEL_SPACING, "SQ", b"", "DICOM PixelSpacing is a sequence, which is not supported"),
         (PIXEL_SPACING, "UN", b"0.75\\0.75", "none"),
         (RESCALE_SLOPE, "SQ", b"", "DICOM RescaleSlope is a sequence, which is not supported"),
@@ -166,6 +166,7 @@ fn an_attribute_of_another_form_is_refused_and_not_taken_for_none() {
         (NUMBER_OF_FRAMES, "IS", b"1\\2 ", "DICOM NumberOfFrames is 1\\2, which is not supported"),
         (NUMBER_OF_FRAMES, "IS", b"x ", "DICOM NumberOfFrames is x, which is not supported"),
         (ROWS, "US", b"\x0C\0", "none"),
+        (ROWS, "UN", b"\x0C\0", "DICOM Rows is \u{FFFD}, which is not supported"),
         (ROWS, "US", b"\x0C\0\x06\0", "DICOM Rows is 12\\6, which is not supported"),
         (
             SHARED_FUNCTIONAL_GROUPS,

@@ -9,7 +9,8 @@ use dicom_object::{InMemDicomObject, Tag};
 use super::error::DicomError;
 use super::transfer_syntax::Elements;
 
-/// The text of an attribute, its values separated by backslashes; none if it is empty. UN is read as text.
+/// The text of an attribute, its values separated by backslashes; none if it is empty. UN is read as text, and what no
+/// text has is replaced.
 pub(super) fn text(
     object: &InMemDicomObject,
     tag: Tag,
@@ -21,7 +22,7 @@ pub(super) fn text(
         (None, Some(primitive)) => primitive.to_str().into_owned(),
         (None, None) => return Err(DicomError::Value { attribute, found: "a sequence".to_owned() }),
     };
-    let text = text.trim_matches(['\0', ' ']).to_owned();
+    let text = text.trim_matches(['\0', ' ']).replace(char::is_control, "\u{FFFD}");
     Ok((!text.is_empty()).then_some(text))
 }
 

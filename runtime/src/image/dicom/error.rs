@@ -212,7 +212,7 @@ impl fmt::Display for DicomError {
             }
             Self::FrameGroups { found, frames } => write!(
                 f,
-                "DICOM NumberOfFrames is {frames}, but PerFrameFunctionalGroupsSequence has {found} items"
+                "DICOM NumberOfFrames is {frames}, but PerFrameFunctionalGroupsSequence holds {found}"
             ),
             Self::PictureSize { found: [columns, rows], stated } => write!(
                 f,
