@@ -113,7 +113,7 @@ fn what_cannot_be_read_is_named() {
         (
             "dicom/localizer.dcm",
             None,
-            "DICOM ImageType is ORIGINAL\\PRIMARY\\LOCALIZER: a localizer is not a CT slice",
+            "DICOM ImageType is ORIGINAL\\PRIMARY\\LOCALIZER: what is marked LOCALIZER is not a CT slice",
         ),
         (
             "dicom/zero_spacing.dcm",
