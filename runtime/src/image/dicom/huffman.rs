@@ -48,8 +48,9 @@ impl<'b> Bits<'b> {
         Some(symbol)
     }
 
-    /// Over so many bits, at most 16; none if they are not there.
+    /// Over so many bits; none if they are not there, or are more than 16, which nothing has.
     pub(super) fn skip(&mut self, bits: u8) -> Option<()> {
+        (bits <= 16).then_some(())?;
         self.fill();
         self.count = self.count.checked_sub(u32::from(bits))?;
         self.next <<= bits;
@@ -80,5 +81,19 @@ impl<'b> Bits<'b> {
         };
         self.at += if byte == 0xFF { 2 } else { 1 };
         Some(byte)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_bits_are_skipped_than_a_sample_has() {
+        let bytes = [0; 16];
+        for (bits, want) in [(0, Some(())), (16, Some(())), (17, None), (64, None), (255, None)] {
+            assert_eq!(Bits::new(&bytes, 0).skip(bits), want, "{bits}");
+        }
+        assert_eq!(Bits::new(&bytes[..1], 0).skip(9), None, "a byte has 8");
     }
 }
