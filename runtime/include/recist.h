@@ -210,12 +210,13 @@ typedef struct recist_options {
 
 /* Bits of recist_measurement.warnings: the measurement stands, look at it twice. */
 #define RECIST_WARNING_NO_SPACING 1         /* no pixel spacing, so no millimetres */
-#define RECIST_WARNING_BEYOND_SLICE 2       /* the box reaches beyond the slice */
+#define RECIST_WARNING_BEYOND_SLICE 2       /* the box, as a square, reaches beyond the slice */
 #define RECIST_WARNING_LOW_CONFIDENCE 4     /* an endpoint is not clear */
 #define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the model's view ends */
 #define RECIST_WARNING_NOT_PERPENDICULAR 16 /* the axes seen were far from perpendicular */
 #define RECIST_WARNING_FILLS_BOX 32         /* the lesion fills the box: draw it larger */
 #define RECIST_WARNING_LOW_OVERLAP 64       /* the model's mask and axes hardly show the same thing */
+#define RECIST_WARNING_OUTSIDE_BOX 128      /* an axis ends outside the box: is it the lesion meant? */
 
 /*
  * A measurement. Start from RECIST_MEASUREMENT_INIT.

@@ -7,9 +7,9 @@
 //!   ─ sampler ─▶ canonical patch 128x128 ─ hourglass ─▶ 4 heatmaps ─ decode ─▶ 4 keypoints ─ back to the slice ─▶ Recist
 //! ```
 //!
-//! Rooms in the order in which they may use one another, the later the earlier: [`geometry`], [`mod@image`] and
-//! [`engine`] (which uses nothing), [`bundle`], [`cascade`], then `onnx`, `report` and [`ffi`] side by side. `report`
-//! takes whole measurements, and `onnx` whole cascades, so they stand above them.
+//! Each room uses only those named before it: [`geometry`], [`mod@image`] and [`engine`] (which uses nothing),
+//! [`bundle`], [`cascade`], then `onnx`, `report` and [`ffi`] side by side. `report` takes whole measurements, and `onnx`
+//! whole cascades, so they stand above them.
 
 pub mod bundle;
 pub mod cascade;

@@ -1,6 +1,7 @@
 //! Where the tests that cross crates find their data.
 
 pub mod c_package;
+pub mod dicom;
 pub mod folder;
 pub mod hostile;
 pub mod oracle;

@@ -142,7 +142,7 @@ const STATUSES: [&str; 23] = [
     "ROUNDING",
 ];
 
-const WARNINGS: [&str; 7] = [
+const WARNINGS: [&str; 8] = [
     "NO_SPACING",
     "BEYOND_SLICE",
     "LOW_CONFIDENCE",
@@ -150,6 +150,7 @@ const WARNINGS: [&str; 7] = [
     "NOT_PERPENDICULAR",
     "FILLS_BOX",
     "LOW_OVERLAP",
+    "OUTSIDE_BOX",
 ];
 
 #[test]

@@ -29,27 +29,31 @@ fn with(object: &[u8], at: usize, elements: &[u8]) -> Vec<u8> {
     [&object[..at], elements, &object[at..]].concat()
 }
 
-/// The object with `elements` before all others of its data set.
-fn first(name: &str, elements: &[u8]) -> Vec<u8> {
+/// The object with `elements` between its groups 0008 and 0028.
+fn between(name: &str, elements: &[u8]) -> Vec<u8> {
     let object = object(name);
-    with(&object, data_set_at(&object), elements)
+    // SamplesPerPixel, of which the other order stands for big endian.
+    let is_next = |w: &[u8]| w == b"\x28\0\x02\0" || w == b"\0\x28\0\x02";
+    let at = object.windows(4).position(is_next).unwrap();
+    with(&object, at, elements)
 }
 
-/// The object with `elements` before all others of its data set, which is deflated in one stored block.
+/// The object with `elements` between its groups 0008 and 0028, and its data set deflated in one stored block.
 fn deflated(elements: &[u8]) -> Vec<u8> {
-    let plain = object("no_spacing");
-    let data_set = [elements, &plain[data_set_at(&plain)..]].concat();
+    let plain = between("no_spacing", elements);
+    let data_set = &plain[data_set_at(&plain)..];
     let meta = object("deflated");
     let length = u16::try_from(data_set.len()).unwrap();
     let lengths = [length.to_le_bytes(), (!length).to_le_bytes()];
-    [&meta[..data_set_at(&meta)], &[1], lengths.as_flattened(), &data_set].concat()
+    [&meta[..data_set_at(&meta)], &[1], lengths.as_flattened(), data_set].concat()
 }
 
-/// The object with one more element in its file meta information.
+/// The object with one more element at the end of its file meta information.
 fn meta(element: &[u8]) -> Vec<u8> {
-    let mut object = object("no_spacing");
+    let object = object("no_spacing");
+    let mut object = with(&object, data_set_at(&object), element);
     object[140] += u8::try_from(element.len()).unwrap();
-    with(&object, 144, element)
+    object
 }
 
 /// The object whose last fragment of pixel data states almost 4 gigabytes.
@@ -65,19 +69,19 @@ fn a_length_beyond_the_end_of_the_file_is_refused_before_it_is_allocated() {
     let before = peak_bytes();
     let nested = b"\x08\0\x40\x11SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF\x09\0\x10\0OB\0\0\xF0\xF0\xF0\xF0";
     let cases: [(&str, Vec<u8>, &str); 10] = [
-        ("explicit", first("no_spacing", b"\x09\0\x10\0OB\0\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
-        ("implicit", first("implicit", b"\x09\0\x10\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
-        ("big endian", first("big_endian", b"\0\x09\0\x10OB\0\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
+        ("explicit", between("no_spacing", b"\x09\0\x10\0OB\0\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
+        ("implicit", between("implicit", b"\x09\0\x10\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
+        ("big endian", between("big_endian", b"\0\x09\0\x10OB\0\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
         ("deflated", deflated(b"\x09\0\x10\0OB\0\0\xF0\xF0\xF0\xF0"), "(0009,0010)"),
-        ("in a sequence", first("no_spacing", nested), "(0009,0010)"),
-        ("a sequence", first("no_spacing", b"\x08\0\x40\x11SQ\0\0\xF0\xF0\xF0\xF0"), "(0008,1140)"),
+        ("in a sequence", between("no_spacing", nested), "(0009,0010)"),
+        ("a sequence", between("no_spacing", b"\x08\0\x40\x11SQ\0\0\xF0\xF0\xF0\xF0"), "(0008,1140)"),
         ("meta information", meta(b"\x02\0\x02\x01OB\0\0\xF0\xF0\xF0\xF0"), "(0002,0102)"),
         ("RLE", fragment("rle"), "(FFFE,E000)"),
         ("JPEG", fragment("jpeg_lossless"), "(FFFE,E000)"),
         // Two bytes of a number of four: the parser would take the other two for the next element.
         (
             "half a word",
-            first("no_spacing", b"\x09\0\x10\0UL\x02\0AA\x09\0\x11\0OB\x04\0AAAAAAAA"),
+            between("no_spacing", b"\x09\0\x10\0UL\x02\0AA\x09\0\x11\0OB\x04\0AAAAAAAA"),
             "(0009,0010)",
         ),
     ];
@@ -89,7 +93,7 @@ fn a_length_beyond_the_end_of_the_file_is_refused_before_it_is_allocated() {
         assert!(peak_bytes() < before + ENOUGH, "{name}: {} bytes", peak_bytes());
     }
     let empty = [
-        first("no_spacing", b"\x09\0\x10\0OB\0\0\0\0\0\0"),
+        between("no_spacing", b"\x09\0\x10\0OB\0\0\0\0\0\0"),
         deflated(b""),
         meta(b"\x02\0\x02\x01OB\0\0\0\0\0\0"),
     ];
@@ -105,7 +109,7 @@ fn sequences_that_nest_without_end_are_refused() {
     let nested = |depth| {
         let start = b"\x08\0\x40\x11SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF".repeat(depth);
         let end = b"\xFE\xFF\x0D\xE0\0\0\0\0\xFE\xFF\xDD\xE0\0\0\0\0".repeat(depth);
-        CtFile::decode(&first("no_spacing", &[start, end].concat()), None)
+        CtFile::decode(&between("no_spacing", &[start, end].concat()), None)
     };
     assert!(nested(32).is_ok(), "the control");
     let error = nested(100_000).unwrap_err().to_string();

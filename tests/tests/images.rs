@@ -113,12 +113,12 @@ fn what_cannot_be_read_is_named() {
         (
             "dicom/localizer.dcm",
             None,
-            "DICOM ImageType is ORIGINAL\\PRIMARY\\LOCALIZER: a localizer is not a CT slice",
+            "DICOM ImageType is ORIGINAL\\PRIMARY\\LOCALIZER: what is marked LOCALIZER is not a CT slice",
         ),
         (
             "dicom/zero_spacing.dcm",
             None,
-            "DICOM PixelSpacing: pixel spacing must be from 0.01 to 10 mm: 0 mm rows, 0.75 mm columns",
+            "DICOM PixelSpacing: pixel spacing must be from 0.01 to 10 mm, one at most 4 times the other: 0 mm rows, 0.75 mm columns",
         ),
         ("dicom/short_pixel_data.dcm", None, "DICOM PixelData is cut short: 192 of 384"),
         ("dicom/truncated.dcm", None, "DICOM file is damaged or cut short: "),

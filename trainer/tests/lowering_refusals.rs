@@ -321,6 +321,16 @@ fn an_attribute_that_would_be_ignored_is_refused() {
 }
 
 #[test]
+fn a_file_on_which_tract_panics_is_refused() {
+    let mut model = pb::ModelProto::decode(&exported()[..]).unwrap();
+    lower(&model.encode_to_vec()).unwrap();
+    // In operator set 11 an enlargement has an input more.
+    model.opset_import[0].version = 11;
+    let error = lower(&model.encode_to_vec()).unwrap_err().to_string();
+    assert!(error.starts_with("no ONNX that tract can read: index out of bounds"), "{error}");
+}
+
+#[test]
 fn every_input_is_rounded_once() {
     check(&[
         ("twice", |file| file.round("x", "twin"), Err("node x: this input is rounded 2 times, not once")),

@@ -7,7 +7,7 @@ use super::{
 use crate::geometry::{
     AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
 };
-use crate::image::{CropError, CtSlice, MARGIN, NormaliseError, crop, normalise};
+use crate::image::{CropError, CtSlice, NormaliseError, crop, normalise};
 
 /// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
 pub const LOWEST_CONFIDENCE: f32 = 0.05;
@@ -20,10 +20,14 @@ pub const LEAST_OVERLAP: f64 = 0.25;
 const NEAR_EDGE: f64 = 0.92;
 
 /// Cosine of 70 degrees: axes at a smaller angle are far from perpendicular.
-const OBLIQUE: f64 = 0.342;
+const OBLIQUE: f64 = 0.342_020_143_325_668_7;
 
 /// Share of the box's side beyond which the long axis fills the box.
 const FILLED: f64 = 0.85;
+
+/// Share of the box's longer side by which an axis may end outside the box. A box of 1.3 times the lesion that is moved by
+/// a quarter of it leaves 0.08 of its side out.
+const OUTSIDE: f64 = 0.1;
 
 /// What the cascade measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,7 +157,7 @@ pub fn measure<C: Cascade>(
         warnings: Warnings::default(),
     };
     finished(Stage::Decoding);
-    Ok(measurement.with_warnings(slice, &seen))
+    Ok(measurement.with_warnings(slice, area, &seen))
 }
 
 impl fmt::Display for Stage {
@@ -181,13 +185,17 @@ impl Measurement {
         self.spacing.map(|s| self.mask_area * s.row_mm() * s.column_mm())
     }
 
-    fn with_warnings(self, slice: &CtSlice<'_>, canonical: &[Point; 4]) -> Self {
-        let drawn = self.square.scaled(1.0 / MARGIN);
-        let inside = [[0, 1], [2, 3]].iter().all(|[x, y]| {
-            let corners = drawn.corners();
-            slice.contains(Point::new(corners[*x], corners[*y]))
-        });
+    fn with_warnings(self, slice: &CtSlice<'_>, area: LesionBox, canonical: &[Point; 4]) -> Self {
         let spacing = self.spacing.unwrap_or(PixelSpacing::UNIT);
+        let drawn = area.grown_to_square(spacing);
+        // A square that touches the slice's edge is inside, however its sides were rounded.
+        let [left, top, right, bottom] = drawn.scaled(1.0 - 1e-9).corners();
+        let inside = slice.contains(Point::new(left, top)) && slice.contains(Point::new(right, bottom));
+        let [x0, y0, x1, y1] = area.corners();
+        let outside = self.axes.keypoints().to_array().iter().any(|end| {
+            let (beyond_x, beyond_y) = ((x0 - end.x).max(end.x - x1), (y0 - end.y).max(end.y - y1));
+            beyond_x > OUTSIDE * drawn.width() || beyond_y > OUTSIDE * drawn.height()
+        });
         let long = spacing.to_mm(self.keypoints.long_end - self.keypoints.long_start);
         let short = spacing.to_mm(self.keypoints.short_end - self.keypoints.short_start);
         let cosine = long.dot(short) / (long.length() * short.length());
@@ -200,7 +208,8 @@ impl Measurement {
             .with(Warning::NearEdge, near_edge)
             .with(Warning::NotPerpendicular, cosine.abs() > OBLIQUE)
             .with(Warning::FillsBox, filled)
-            .with(Warning::LowOverlap, self.overlap < LOW_OVERLAP);
+            .with(Warning::LowOverlap, self.overlap < LOW_OVERLAP)
+            .with(Warning::OutsideBox, outside);
         Self { warnings, ..self }
     }
 }
@@ -316,10 +325,34 @@ mod tests {
             (Warning::BeyondSlice, CLEAR, -0.6, true),
             (Warning::BeyondSlice, CLEAR, 23.5, false),
             (Warning::BeyondSlice, CLEAR, 23.6, true),
+            (Warning::OutsideBox, long(0.959_999), 12.0, false),
+            (Warning::OutsideBox, long(0.960_001), 12.0, true),
         ] {
             let warnings = measured(seen, x0).unwrap().warnings;
             assert_eq!(warnings.contains(warning), want, "{warning:?} {want}");
         }
+    }
+
+    #[test]
+    fn the_thin_side_of_a_box_and_the_slices_own_edge_are_judged_by_the_box_that_was_drawn() {
+        let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
+        let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
+        let warned = |corners: [f64; 4], warning| {
+            let [x0, y0, x1, y1] = corners;
+            let area = LesionBox::new(x0, y0, x1, y1).unwrap();
+            let measured = measure(&slice, area, &mut CLEAR.clone(), &mut Box::new(Workspace::new()), |_| ());
+            measured.unwrap().warnings.contains(warning)
+        };
+        // The short axis reaches 7.5 px to either side of the middle of the patch of 50 px.
+        assert!(warned([30.0, 12.0, 36.0, 52.0], Warning::OutsideBox), "6 px wide: the long axis has 25");
+        assert!(warned([12.0, 31.0, 52.0, 33.0], Warning::OutsideBox), "2 px high: the short axis has 15");
+        assert!(!warned([12.0, 28.0, 52.0, 36.0], Warning::OutsideBox), "8 px high: 3.5 px outside, of 40");
+        let mut tenths = (20..60).map(|tenth| f64::from(tenth) / 10.0);
+        assert!(
+            tenths
+                .all(|side| !warned([-0.5, 30.3, side - 0.5 + 4.0, 30.3 + side + 4.0], Warning::BeyondSlice)),
+            "the left edge lies on the slice's"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub const LOW_OVERLAP: f64 = 0.5;
 pub enum Warning {
     /// The pixel spacing is unknown, so there are no millimetres.
     NoSpacing = 1,
-    /// The box reaches beyond the slice, where the nearest edge sample counted.
+    /// The box, grown to a square, reaches beyond the slice, where the nearest edge sample counted.
     BeyondSlice = 2,
     /// An endpoint's confidence is below [`LOW_CONFIDENCE`].
     LowConfidence = 4,
@@ -24,6 +24,8 @@ pub enum Warning {
     FillsBox = 32,
     /// Mask and axes overlap less than [`LOW_OVERLAP`]: the two networks hardly see the same lesion.
     LowOverlap = 64,
+    /// An axis ends outside the box, by more than a tenth of its longer side: perhaps it is not the lesion that was meant.
+    OutsideBox = 128,
 }
 
 /// A set of warnings.
@@ -32,7 +34,7 @@ pub struct Warnings(u32);
 
 impl Warning {
     /// Every warning, in the order of its bit.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoSpacing,
         Self::BeyondSlice,
         Self::LowConfidence,
@@ -40,6 +42,7 @@ impl Warning {
         Self::NotPerpendicular,
         Self::FillsBox,
         Self::LowOverlap,
+        Self::OutsideBox,
     ];
 }
 
@@ -72,12 +75,13 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSpacing => "no pixel spacing: lengths in pixels only",
-            Self::BeyondSlice => "the box reaches beyond the slice",
+            Self::BeyondSlice => "the box, grown to a square, reaches beyond the slice",
             Self::LowConfidence => "low confidence: check the endpoints",
             Self::NearEdge => "an endpoint lies near the edge of what the model saw: draw the box again",
             Self::NotPerpendicular => "the axes seen were far from perpendicular: check the endpoints",
             Self::FillsBox => "the lesion fills the box: draw it about twice as large as the lesion",
             Self::LowOverlap => "mask and axes hardly show the same lesion: check the endpoints",
+            Self::OutsideBox => "an axis ends outside the box: check that it is the lesion that was meant",
         })
     }
 }

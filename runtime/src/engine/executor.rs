@@ -1,7 +1,7 @@
 use core::fmt;
 
-use super::kernels::{Addition, CHANNELS, Convolve, Kernel, Memory};
-use super::plan::{NONE, Plan, StepRecord, TensorRecord, kind};
+use super::kernels::{Addition, CHANNELS, Convolve, Detected, Kernel, Memory};
+use super::plan::{Kind, NONE, Plan, StepRecord, TensorRecord};
 use super::split::{self, Split};
 
 /// Why a plan was not run.
@@ -85,7 +85,7 @@ impl Plan<'_> {
         kernel: Kernel,
         split: Option<Split<'_>>,
     ) -> Result<(), RunError> {
-        self.check_run(workspace.len(), inputs, outputs, kernel)?;
+        let kernel = self.check_run(workspace.len(), inputs, outputs, kernel)?;
         let memory = Memory::new(&mut workspace[..self.workspace_bytes]);
         for (tensor, values) in self.inputs.iter().zip(inputs) {
             self.tensors[*tensor as usize].quantise(memory, values);
@@ -105,10 +105,8 @@ impl Plan<'_> {
         inputs: &[&[f32]],
         outputs: &[&mut [f32]],
         kernel: Kernel,
-    ) -> Result<(), RunError> {
-        if !kernel.runs_here() {
-            return Err(RunError::Kernel { kernel });
-        }
+    ) -> Result<Detected, RunError> {
+        let detected = kernel.detected().ok_or(RunError::Kernel { kernel })?;
         if workspace < self.workspace_bytes {
             return Err(RunError::Workspace { found: workspace, needed: self.workspace_bytes });
         }
@@ -123,21 +121,21 @@ impl Plan<'_> {
                 return Err(RunError::Values { port, found, needed: wanted.values() });
             }
         }
-        Ok(())
+        Ok(detected)
     }
 
     fn step(
         &self,
         step: &StepRecord,
         memory: Memory,
-        kernel: Kernel,
+        kernel: Detected,
         split: Option<Split<'_>>,
     ) -> Result<(), RunError> {
         let input = &self.tensors[step.input as usize];
         let output = &self.tensors[step.output as usize];
         let second = if step.second == NONE { None } else { Some(&self.tensors[step.second as usize]) };
-        match step.kind {
-            kind::CONVOLUTION => {
+        match step.kind().expect("validated: a step has a kind") {
+            Kind::Convolution => {
                 let channels = output.pixel_bytes as usize;
                 let run = step.run_bytes(input);
                 let weights = step.weights(self, channels * step.kernel as usize * run);
@@ -165,15 +163,15 @@ impl Plan<'_> {
                 };
                 split::convolve(memory, &job, kernel, split)?;
             }
-            kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(64) => {
+            Kind::MaximumPool if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
             }
-            kind::MAXIMUM_POOL if output.pixel_bytes.is_multiple_of(32) => {
+            Kind::MaximumPool if output.pixel_bytes.is_multiple_of(32) => {
                 pool_maximum::<32>(memory, step, input, output);
             }
-            kind::MAXIMUM_POOL => pool_maximum::<CHANNELS>(memory, step, input, output),
-            kind::AVERAGE_POOL => pool_average(memory, step, input, output),
-            kind::ADD => {
+            Kind::MaximumPool => pool_maximum::<CHANNELS>(memory, step, input, output),
+            Kind::AveragePool => pool_average(memory, step, input, output),
+            Kind::Add => {
                 let second = second.expect("validated: an addition has two inputs");
                 let job = Addition {
                     addends: [
@@ -189,7 +187,7 @@ impl Plan<'_> {
                 };
                 kernel.add(memory, &job);
             }
-            _ => each_pixel(output, |y, x| {
+            Kind::Upsample => each_pixel(output, |y, x| {
                 let channels = output.pixel_bytes as usize;
                 let from = memory.slice(input.at(y / 2, x / 2), channels);
                 memory.slice_mut(output.at(y, x), channels).copy_from_slice(from);

@@ -32,7 +32,7 @@ pub(super) struct Header {
     pub(super) reserved: u32,
 }
 
-/// A tensor in the workspace: rows of pixels of `stride_channels` bytes, a halo of `halo` pixels round them.
+/// A tensor in the workspace: rows of pixels of `pixel_bytes` bytes, a halo of `halo` pixels round them.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub(super) struct TensorRecord {
@@ -51,6 +51,7 @@ pub(super) struct TensorRecord {
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub(super) struct StepRecord {
+    /// A [`Kind`]'s number.
     pub(super) kind: u32,
     pub(super) input: u32,
     /// The residual of a convolution, the second addend of an addition.
@@ -67,7 +68,7 @@ pub(super) struct StepRecord {
     pub(super) weights_at: u32,
     pub(super) bias_at: u32,
     pub(super) scales_at: u32,
-    /// Factor of `input` (all but convolutions).
+    /// Factor of `input` in additions and means.
     pub(super) factor: f32,
     /// Factor of `second`.
     pub(super) second_factor: f32,
@@ -76,9 +77,9 @@ pub(super) struct StepRecord {
 
 impl StepRecord {
     /// A step that reads tensor 0, with what its kind may not use.
-    pub(super) const fn new(kind: u32, output: u32) -> Self {
+    pub(super) const fn new(kind: Kind, output: u32) -> Self {
         Self {
-            kind,
+            kind: kind as u32,
             input: 0,
             second: NONE,
             output,
@@ -96,14 +97,27 @@ impl StepRecord {
             reserved: 0,
         }
     }
+
+    /// What the step does; none for a number that is no kind's, which no valid plan has.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as u32 == self.kind)
+    }
 }
 
-pub(super) mod kind {
-    pub(in crate::engine) const CONVOLUTION: u32 = 1;
-    pub(in crate::engine) const MAXIMUM_POOL: u32 = 2;
-    pub(in crate::engine) const AVERAGE_POOL: u32 = 3;
-    pub(in crate::engine) const ADD: u32 = 4;
-    pub(in crate::engine) const UPSAMPLE: u32 = 5;
+/// What a step does. The numbers are the plan's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Kind {
+    Convolution = 1,
+    MaximumPool = 2,
+    AveragePool = 3,
+    Add = 4,
+    Upsample = 5,
+}
+
+impl Kind {
+    const ALL: [Self; 5] =
+        [Self::Convolution, Self::MaximumPool, Self::AveragePool, Self::Add, Self::Upsample];
 }
 
 /// A validated plan, borrowed from its bytes.

@@ -10,7 +10,7 @@ use super::liveness::{self, Life};
 use super::network::{Convolution, Network, Operator, Tensor, TensorId};
 use super::packing;
 use super::plan::{
-    FORMAT_VERSION, Header, MAGIC, NONE, Plan, PlanError, StepRecord, TensorRecord, checksum, kind,
+    FORMAT_VERSION, Header, Kind, MAGIC, NONE, Plan, PlanError, StepRecord, TensorRecord, checksum,
 };
 use super::validate::{self, LARGEST_WORKSPACE};
 
@@ -25,10 +25,12 @@ pub enum CompileError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The network's inputs name a tensor twice.
-    InputTwice {
+    /// An input or an output of the network is no tensor that can be one.
+    Port {
         /// The tensor.
         tensor: TensorId,
+        /// Why.
+        reason: &'static str,
     },
     /// The network is larger than a plan (4 GiB) or its workspace (1 GiB) can be.
     TooLarge,
@@ -91,8 +93,8 @@ fn check_order(network: &Network) -> Result<(), CompileError> {
     for id in &network.inputs {
         match made.get_mut(id.0) {
             Some(made @ false) => *made = true,
-            Some(true) => return Err(CompileError::InputTwice { tensor: *id }),
-            None => return Err(CompileError::Plan(PlanError::Table { table: "inputs" })),
+            Some(true) => return Err(CompileError::Port { tensor: *id, reason: "is an input twice" }),
+            None => return Err(CompileError::Port { tensor: *id, reason: "is an input and does not exist" }),
         }
     }
     for (operator, op) in network.operators.iter().enumerate() {
@@ -107,10 +109,10 @@ fn check_order(network: &Network) -> Result<(), CompileError> {
             _ => return Err(error(format!("tensor {} is made twice or does not exist", op.output().0))),
         }
     }
-    if network.outputs.iter().any(|id| made.get(id.0) != Some(&true)) {
-        return Err(CompileError::Plan(PlanError::Table { table: "outputs" }));
+    match network.outputs.iter().find(|id| made.get(id.0) != Some(&true)) {
+        Some(&tensor) => Err(CompileError::Port { tensor, reason: "is an output and is never made" }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Every window is one that a plan can hold: what follows reckons with its numbers.
@@ -233,7 +235,14 @@ fn step(
     let tensor = |id: TensorId| &network.tensors[id.0];
     let out = tensor(operator.output());
     let ratio = |id: TensorId| tensor(id).scale / out.scale;
-    let mut record = StepRecord::new(kind::UPSAMPLE, word(operator.output().0));
+    let kind = match operator {
+        Operator::Convolution(_) => Kind::Convolution,
+        Operator::MaximumPool { .. } => Kind::MaximumPool,
+        Operator::AveragePool { .. } => Kind::AveragePool,
+        Operator::Add { .. } => Kind::Add,
+        Operator::Upsample { .. } => Kind::Upsample,
+    };
+    let mut record = StepRecord::new(kind, word(operator.output().0));
     let add = |record: &mut StepRecord, id: TensorId| {
         let (small, upsampled) = source(id, fused);
         (record.second, record.upsampled) = (word(small.0), u32::from(upsampled));
@@ -241,7 +250,6 @@ fn step(
     };
     match operator {
         Operator::Convolution(c) => {
-            record.kind = kind::CONVOLUTION;
             record.input = word(c.input.0);
             (record.kernel, record.stride) = (word(c.kernel), word(c.stride));
             (record.padding, record.relu) = (word(c.padding), u32::from(c.relu));
@@ -251,17 +259,17 @@ fn step(
             weights(c, tensor(c.input), out, &tensors[c.input.0], &tensors[c.output.0], &mut record, blob)?;
         }
         Operator::MaximumPool { input, kernel, stride, padding, .. } => {
-            (record.kind, record.input) = (kind::MAXIMUM_POOL, word(input.0));
+            record.input = word(input.0);
             (record.kernel, record.stride, record.padding) = (word(*kernel), word(*stride), word(*padding));
         }
         Operator::AveragePool { input, kernel, .. } => {
-            (record.kind, record.input) = (kind::AVERAGE_POOL, word(input.0));
+            record.input = word(input.0);
             (record.kernel, record.stride) = (word(*kernel), word(*kernel));
             record.factor = tensor(*input).scale / ((kernel * kernel) as f32 * out.scale);
         }
         Operator::Add { first, second, relu, .. } => {
             let (first, second) = if fused.contains_key(first) { (second, first) } else { (first, second) };
-            (record.kind, record.input, record.relu) = (kind::ADD, word(first.0), u32::from(*relu));
+            (record.input, record.relu) = (word(first.0), u32::from(*relu));
             record.factor = ratio(*first);
             add(&mut record, *second);
         }
@@ -356,7 +364,7 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operator { operator, reason } => write!(f, "operator {operator}: {reason}"),
-            Self::InputTwice { tensor } => write!(f, "tensor {} is an input twice", tensor.0),
+            Self::Port { tensor, reason } => write!(f, "tensor {} {reason}", tensor.0),
             Self::TooLarge => f.write_str("the network is larger than a plan can be"),
             Self::Plan(error) => error.fmt(f),
         }

@@ -1,7 +1,7 @@
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::executor::RunError;
-use super::kernels::{Convolve, Kernel, Memory};
+use super::kernels::{Convolve, Detected, Memory};
 
 /// Runs the parts of a convolution: calls the function with every number below the first argument, in any
 /// order and on any threads, and returns when all calls have. A part that is asked for again, or does not exist, is
@@ -20,7 +20,7 @@ const FEWEST_PIXELS: usize = 16;
 pub(super) fn convolve(
     memory: Memory,
     job: &Convolve<'_>,
-    kernel: Kernel,
+    kernel: Detected,
     split: Option<Split<'_>>,
 ) -> Result<(), RunError> {
     let (groups, pixels) = (job.channels / (16 * job.blocks), job.pixels);

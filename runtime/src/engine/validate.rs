@@ -1,6 +1,6 @@
 //! What must hold before anything runs: every offset, size, shape and number of a plan.
 
-use super::plan::{NONE, Plan, PlanError, StepRecord, TensorRecord, kind};
+use super::plan::{Kind, NONE, Plan, PlanError, StepRecord, TensorRecord};
 use super::{LARGEST, dataflow, sums};
 
 /// No tensor has more rows, columns or channels, no kernel more rows, no windows lie further apart, no halo is wider:
@@ -117,7 +117,7 @@ impl StepRecord {
         let tensor = |index: u32| plan.tensors.get(index as usize).ok_or("names a tensor that is not there");
         let (input, output) = (tensor(self.input)?, tensor(self.output)?);
         let second = if self.second == NONE { None } else { Some(tensor(self.second)?) };
-        let adds = self.kind == kind::ADD;
+        let adds = self.kind() == Some(Kind::Add);
         let apart = !output.overlaps(input) || (adds && input.may_be_overwritten(output));
         require(apart, "writes over its input")?;
         require(second.is_none_or(|s| s.may_be_overwritten(output)), "writes over its second input")?;
@@ -133,9 +133,9 @@ impl StepRecord {
             require(even && fits, "adds a tensor of another shape")?;
             require(is_factor(self.second_factor), "has a factor that is not from 0 to 2^20")?;
         }
-        match self.kind {
-            kind::CONVOLUTION => self.check_convolution(plan, input, output),
-            kind::MAXIMUM_POOL => {
+        match self.kind() {
+            Some(Kind::Convolution) => self.check_convolution(plan, input, output),
+            Some(Kind::MaximumPool) => {
                 self.check_window(input, output)?;
                 require(output.pixel_bytes.is_multiple_of(16), "pools pixels of a wrong size")?;
                 require(second.is_none(), "pools two tensors")?;
@@ -147,7 +147,7 @@ impl StepRecord {
                 )?;
                 require(input.same_numbers(output), "changes scale or zero point")
             }
-            kind::AVERAGE_POOL => {
+            Some(Kind::AveragePool) => {
                 self.check_window(input, output)?;
                 require(second.is_none(), "pools two tensors")?;
                 require(self.padding == 0 && self.stride == self.kernel, "averages overlapping blocks")?;
@@ -155,13 +155,13 @@ impl StepRecord {
                 require(input.channels == output.channels, "changes the channels")?;
                 require(is_factor(self.factor), "has a factor that is not from 0 to 2^20")
             }
-            kind::ADD => {
+            Some(Kind::Add) => {
                 require(second.is_some(), "adds nothing")?;
                 require(output.pixel_bytes.is_multiple_of(16), "adds pixels of a wrong size")?;
                 require(input.same_plane(output), "adds a tensor of another shape")?;
                 require(is_factor(self.factor), "has a factor that is not from 0 to 2^20")
             }
-            kind::UPSAMPLE => {
+            Some(Kind::Upsample) => {
                 require(second.is_none(), "upsamples two tensors")?;
                 let doubled = output.height == 2 * input.height && output.width == 2 * input.width;
                 require(doubled, "does not double its input")?;
@@ -169,7 +169,7 @@ impl StepRecord {
                 require(input.channels == output.channels, "changes the channels")?;
                 require(input.same_numbers(output), "changes scale or zero point")
             }
-            _ => Err("is of an unknown kind"),
+            None => Err("is of an unknown kind"),
         }
     }
 
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn weights_that_wrap_in_32_bits_lie_beyond_the_plan() {
-        let step = StepRecord::new(kind::CONVOLUTION, 1);
+        let step = StepRecord::new(Kind::Convolution, 1);
         let step = StepRecord { kernel: LARGEST_KERNEL, stride: 1, blocks: 1, ..step };
         // 2^34 bytes: none in 32 bits.
         let input =

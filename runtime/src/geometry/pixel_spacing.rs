@@ -139,7 +139,7 @@ mod tests {
             (0.703_125, 1.009, true),
             (0.703_125, 1.011, false),
             (0.69, 1.0, false),
-            (7.0, 1.0, false),
+            (2.8, 1.0, false),
             (1.0, 0.703_125, false),
         ] {
             let other = PixelSpacing::new(row, column).unwrap();
@@ -149,12 +149,18 @@ mod tests {
 
     #[test]
     fn spacing_is_one_that_a_scanner_can_have() {
-        for (row, column) in
-            [(0.0, 1.0), (1.0, -0.5), (f64::NAN, 1.0), (1.0, f64::INFINITY), (750.0, 750.0), (1e-9, 1e-9)]
-        {
+        let out_of_range =
+            [(0.0, 1.0), (1.0, -0.5), (f64::NAN, 1.0), (1.0, f64::INFINITY), (750.0, 750.0), (1e-9, 1e-9)];
+        for (row, column) in out_of_range.into_iter().chain([(4.01, 1.0), (0.5, 2.01)]) {
             assert!(PixelSpacing::new(row, column).is_err(), "{row} {column}");
         }
+        for (row, column) in [(4.0, 1.0), (0.5, 2.0)] {
+            assert!(PixelSpacing::new(row, column).is_ok(), "{row} {column}");
+        }
         let message = PixelSpacing::new(0.7, -1.0).unwrap_err().to_string();
-        assert_eq!(message, "pixel spacing must be from 0.01 to 10 mm: 0.7 mm rows, -1 mm columns");
+        assert_eq!(
+            message,
+            "pixel spacing must be from 0.01 to 10 mm, one at most 4 times the other: 0.7 mm rows, -1 mm columns"
+        );
     }
 }

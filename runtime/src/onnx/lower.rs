@@ -24,8 +24,7 @@ type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
 pub fn lower(onnx: &[u8]) -> Result<Network, OnnxError> {
     let file = file::decode(onnx)?;
     attributes::check(&file)?;
-    let model = file::model(&file)?;
-    let typed = model.clone().into_typed().map_err(OnnxError::tract)?;
+    let (model, typed) = file::models(&file)?;
     let mut lowering = Lowering {
         typed: &typed,
         integers: Integers(&model),

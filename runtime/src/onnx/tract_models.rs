@@ -23,7 +23,7 @@ impl TractModels {
     /// # Errors
     /// If tract cannot read a file, or it is not the cascade's.
     pub fn float32(localization: &[u8], hourglass: &[u8]) -> Result<Self, OnnxError> {
-        let model = |onnx: &[u8]| file::model(&file::decode(onnx)?)?.into_typed().map_err(OnnxError::tract);
+        let model = |onnx: &[u8]| Ok(file::models(&file::decode(onnx)?)?.1);
         Self::new(model(localization)?, model(hourglass)?)
     }
 

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use embedded_graphics::mono_font::ascii::FONT_10X20;
+use embedded_graphics::mono_font::ascii::{FONT_8X13, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{DrawTarget, OriginDimensions, Pixel, Primitive, RgbColor, Size};
@@ -27,9 +27,10 @@ const RED: Rgb888 = Rgb888::new(255, 70, 60);
 const BLUE: Rgb888 = Rgb888::new(80, 160, 255);
 const GREEN: Rgb888 = Rgb888::new(60, 220, 110);
 const YELLOW: Rgb888 = Rgb888::new(200, 180, 70);
+const ORANGE: Rgb888 = Rgb888::new(255, 150, 40);
 
 /// The picture of a measurement: the neighbourhood of the lesion enlarged, the box, the mask's outline, the
-/// long axis red, the short axis blue, their lengths and a scale bar.
+/// long axis red, the short axis blue, their lengths, the warnings and a scale bar.
 #[derive(Debug)]
 pub struct Overlay {
     pixels: Vec<[u8; 3]>,
@@ -63,6 +64,12 @@ impl Overlay {
         };
         overlay.label(&format!("long  {}", length(axes.long())), Place::new(16, 36), Alignment::Left, RED);
         overlay.label(&format!("short {}", length(axes.short())), Place::new(16, 82), Alignment::Left, BLUE);
+        for (line, warning) in (0..).zip(report.measurement.warnings.iter()) {
+            // What to do follows a colon, and there is no room for it.
+            let text = warning.to_string();
+            let what = text.split(':').next().unwrap_or_default();
+            overlay.text(&FONT_8X13, what, Place::new(16, 122 + 32 * line), Alignment::Left, ORANGE);
+        }
         if let Some(spacing) = slice.spacing() {
             overlay.scale_bar(spacing.column_mm());
         }
@@ -125,15 +132,18 @@ impl Overlay {
         self.label(&format!("{bar_mm:.0} mm"), Place::new(right, y - 18), Alignment::Right, Rgb888::WHITE);
     }
 
-    /// Text twice the font's size, with a dark edge that keeps it readable on any tissue.
     fn label(&mut self, text: &str, at: Place, alignment: Alignment, colour: Rgb888) {
-        const FONT: &MonoFont<'_> = &FONT_10X20;
+        self.text(&FONT_10X20, text, at, alignment, colour);
+    }
+
+    /// Text twice the font's size, with a dark edge that keeps it readable on any tissue.
+    fn text(&mut self, font: &MonoFont<'_>, text: &str, at: Place, alignment: Alignment, colour: Rgb888) {
         let at = Place::new(at.x / 2, at.y / 2);
         let around = [(-1, 0), (1, 0), (0, -1), (0, 1), (0, 0)];
         for (i, (dx, dy)) in around.into_iter().enumerate() {
             let colour = if i + 1 == around.len() { colour } else { Rgb888::BLACK };
             let place = Place::new(at.x + dx, at.y + dy);
-            let text = Text::with_alignment(text, place, MonoTextStyle::new(FONT, colour), alignment);
+            let text = Text::with_alignment(text, place, MonoTextStyle::new(font, colour), alignment);
             let Ok(_) = text.draw(&mut Doubled(self));
         }
     }

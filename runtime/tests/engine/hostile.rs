@@ -148,9 +148,17 @@ fn sizes_beyond_a_plan_are_refused_before_anything_is_laid_out() {
 }
 
 #[test]
-fn an_input_twice_is_refused() {
-    let mut network = small(&mut Random(9));
+fn inputs_and_outputs_that_are_no_tensors_of_their_own_are_refused() {
+    let network = small(&mut Random(9));
     assert!(compile(&network).is_ok(), "control");
-    network.inputs = vec![TensorId(0), TensorId(0)];
-    assert_eq!(compile(&network).unwrap_err(), CompileError::InputTwice { tensor: TensorId(0) });
+    for (inputs, output, message) in [
+        (&[0, 0][..], None, "tensor 0 is an input twice"),
+        (&[0, 999], None, "tensor 999 is an input and does not exist"),
+        (&[0], Some(999), "tensor 999 is an output and is never made"),
+    ] {
+        let mut network = network.clone();
+        network.inputs = inputs.iter().map(|id| TensorId(*id)).collect();
+        network.outputs.extend(output.map(TensorId));
+        assert_eq!(compile(&network).unwrap_err().to_string(), message);
+    }
 }

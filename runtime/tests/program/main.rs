@@ -55,7 +55,7 @@ fn every_bad_input_has_its_message_and_status() {
             "20,20,50,50",
             &["--spacing", "0,1"],
             2,
-            "pixel spacing must be from 0.01 to 10 mm: 0 mm rows, 1 mm columns",
+            "pixel spacing must be from 0.01 to 10 mm, one at most 4 times the other: 0 mm rows, 1 mm columns",
         ),
         ("slice.png", "20,20,50,50", &["--spacing", "1"], 2, "\"1\" is not 2 numbers separated by commas"),
         (

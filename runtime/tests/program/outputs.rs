@@ -78,3 +78,17 @@ fn a_link_is_followed_to_the_file_that_is_replaced() {
     let results = fs::read_to_string(folder.0.join("folder/results.csv")).unwrap();
     assert!(results.ends_with(",ok\n"), "{results}");
 }
+
+#[test]
+fn an_overlay_says_that_there_is_a_warning() {
+    let folder = folder_with_lesion("warned-overlay");
+    let orange = |spacing: &[&str]| {
+        let arguments = ["measure", "lesion.png", "--box", "95,82,167,154", "--overlay", "out.png"];
+        let output = folder.run(&[&arguments[..], spacing].concat());
+        assert!(output.status.success(), "{output:?}");
+        let picture = image::open(folder.0.join("out.png")).unwrap().into_rgb8();
+        picture.pixels().filter(|pixel| pixel.0 == [255, 150, 40]).count()
+    };
+    assert!(orange(&[]) > 200, "no pixel spacing");
+    assert_eq!(orange(&["--spacing", "0.75,0.75"]), 0);
+}

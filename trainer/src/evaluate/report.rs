@@ -69,7 +69,10 @@ impl Report {
     /// Measures every lesion again in [`Careless`] boxes.
     ///
     /// # Errors
-    /// If `packs` are not those of the report, or a network cannot be run.
+    /// If a lesion cannot be read from its pack, or a network cannot be run.
+    ///
+    /// # Panics
+    /// If `packs` are not those of the report.
     pub fn try_other_boxes<N: Networks>(
         &mut self,
         packs: &[Pack],

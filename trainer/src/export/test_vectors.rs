@@ -31,7 +31,7 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
             for (numbers, point) in expected.chunks_exact_mut(2).zip(points) {
                 numbers.copy_from_slice(&[point.x, point.y]);
             }
-            #[allow(clippy::cast_possible_truncation, reason = "a phantom's side is at most 240")]
+            #[allow(clippy::cast_possible_truncation, reason = "a phantom's side is at most 350")]
             let size = [side as u32; 2];
             encoded.extend(TestVector::encode(size, spacing, area, expected, &samples));
             count += 1;

@@ -1,6 +1,8 @@
 //! The addition of two tensors: plain code, compiled again for SSE4.1 and AVX2; AVX-512 has its own.
 
-use super::{CHANNELS, Kernel, Memory, Residue, Rounding};
+#[cfg(target_arch = "x86_64")]
+use super::Kernel;
+use super::{CHANNELS, Detected, Memory, Residue, Rounding};
 
 /// One addition over the workspace; lengths and positions in bytes.
 pub(in crate::engine) struct Addition {
@@ -16,19 +18,19 @@ pub(in crate::engine) struct Addition {
     pub(in crate::engine) rounding: Rounding,
 }
 
-impl Kernel {
-    /// Computes an addition. The caller has checked that the kernel runs here.
+impl Detected {
+    /// Computes an addition.
     pub(in crate::engine) fn add(self, memory: Memory<'_>, job: &Addition) {
-        match self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: Plan::run refuses kernels that do not run here.
-            Self::Avx512Vnni => unsafe { super::avx512::add(memory, job) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::AvxVnni | Self::Avx2 => unsafe { avx2(memory, job) },
+            // SAFETY: the processor has what the kernel was compiled for.
+            Kernel::Avx512Vnni => unsafe { super::avx512::add(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Sse41 => unsafe { sse41(memory, job) },
+            Kernel::AvxVnni | Kernel::Avx2 => unsafe { avx2(memory, job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kernel::Sse41 => unsafe { sse41(memory, job) },
             _ => plain(memory, job),
         }
     }

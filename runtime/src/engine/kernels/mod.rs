@@ -103,10 +103,20 @@ impl Kernel {
         Self::ALL.into_iter().rev().find(|k| k.runs_here()).unwrap_or(Self::Scalar)
     }
 
+    /// The kernel, if this processor runs it.
+    pub(super) fn detected(self) -> Option<Detected> {
+        self.runs_here().then_some(Detected(self))
+    }
+}
+
+/// A kernel that this processor runs: [`Kernel::detected`] is the only way in.
+#[derive(Clone, Copy)]
+pub(super) struct Detected(Kernel);
+
+impl Detected {
     /// Computes `groups` of the channels of `pixels`, counted row by row, of a convolution's output.
     ///
-    /// Two calls may run at once if their groups or their pixels differ. The caller has checked that the kernel
-    /// runs here.
+    /// Two calls may run at once if their groups or their pixels differ.
     pub(super) fn convolve(
         self,
         memory: Memory,
@@ -114,25 +124,25 @@ impl Kernel {
         groups: Range<usize>,
         pixels: Range<usize>,
     ) {
-        match self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: Plan::run refuses kernels that do not run here; the plan was validated.
-            Self::Avx512Vnni => unsafe { avx512::convolve(memory, job, groups, pixels) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, groups, pixels) },
+            // SAFETY: the processor runs the kernel; only steps of validated plans become jobs.
+            Kernel::Avx512Vnni => unsafe { avx512::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Avx2 => unsafe { avx2::convolve(memory, job, groups, pixels) },
+            Kernel::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, groups, pixels) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Self::Sse41 => unsafe { sse41::convolve(memory, job, groups, pixels) },
+            Kernel::Avx2 => unsafe { avx2::convolve(memory, job, groups, pixels) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kernel::Sse41 => unsafe { sse41::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Self::Neon => unsafe { neon::convolve(memory, job, groups, pixels) },
+            Kernel::Neon => unsafe { neon::convolve(memory, job, groups, pixels) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Self::NeonDot => unsafe { neon::convolve_dot(memory, job, groups, pixels) },
+            Kernel::NeonDot => unsafe { neon::convolve_dot(memory, job, groups, pixels) },
             _ => scalar::convolve(memory, job, groups, pixels),
         }
     }

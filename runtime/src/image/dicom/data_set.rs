@@ -45,8 +45,8 @@ type Representation = [u8; 2];
 /// Up to the data set, a file whose elements state no value representation.
 const IMPLICIT: &[u8] = b"DICM\x02\0\0\0UL\x04\0\x1A\0\0\0\x02\0\x10\0UI\x12\x001.2.840.10008.1.2\0";
 
-/// The object in a file, and how its pictures are written.
-pub(super) fn open(bytes: &[u8]) -> Result<(DefaultDicomObject, Pictures), DicomError> {
+/// The object in a file, and how its elements and its pictures are written.
+pub(super) fn open(bytes: &[u8]) -> Result<(DefaultDicomObject, (Elements, Pictures)), DicomError> {
     let meta_end = meta_end(bytes)?;
     let meta = FileMetaTable::from_reader(&bytes[META_AT - 4..meta_end]).map_err(damaged)?;
     let uid = meta.transfer_syntax();
@@ -63,7 +63,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(DefaultDicomObject, Pictures), Dicom
     };
     Walk::over(data_set, 0, elements).data_set(None, 0)?;
     let object = OpenFileOptions::new().from_reader(bytes).map_err(damaged)?;
-    Ok((object, pictures))
+    Ok((object, (elements, pictures)))
 }
 
 /// Where the file meta information ends; it is always explicit and little endian, and begins with its length.
@@ -75,11 +75,13 @@ fn meta_end(bytes: &[u8]) -> Result<usize, DicomError> {
         return Err(DicomError::Damaged { reason });
     };
     let start = walk.at;
+    let mut previous = Some(META_LENGTH);
     while walk.at - start < stated as usize {
         let Some(header) = walk.header() else {
             let reason = format!("its meta information states {stated} bytes, {} are there", walk.at - start);
             return Err(DicomError::Damaged { reason });
         };
+        check_order(&mut previous, &header)?;
         walk.at = walk.value_end(&header)?.ok_or_else(|| out_of_place(&header))?;
     }
     Ok(walk.at)
@@ -141,6 +143,18 @@ fn out_of_place(Header { tag: Tag(group, number), at, .. }: &Header) -> DicomErr
     DicomError::Damaged { reason: format!("({group:04X},{number:04X}) at byte {at} is out of place") }
 }
 
+/// Refuses an element that is there twice, of which the parser takes the last, or that is not in its place (PS3.5,
+/// 7.1).
+fn check_order(previous: &mut Option<Tag>, header: &Header) -> Result<(), DicomError> {
+    let Tag(group, number) = header.tag;
+    let reason = match previous.replace(header.tag) {
+        Some(previous) if previous == header.tag => "is there twice".to_owned(),
+        Some(Tag(g, n)) if Tag(g, n) > header.tag => format!("is behind ({g:04X},{n:04X})"),
+        _ => return Ok(()),
+    };
+    Err(DicomError::Damaged { reason: format!("({group:04X},{number:04X}) at byte {} {reason}", header.at) })
+}
+
 /// A place in a data set that moves from header to header.
 struct Walk<'b> {
     bytes: &'b [u8],
@@ -156,9 +170,13 @@ impl<'b> Walk<'b> {
 
     /// Over the elements of the data set, or of an item that ends at `end` or with a delimiter.
     fn data_set(&mut self, end: Option<usize>, depth: usize) -> Result<(), DicomError> {
+        let mut previous = None;
         while !self.is_past(end)? {
             let Some(header) = self.header() else { return Ok(()) };
             let value_end = self.value_end(&header)?;
+            if header.tag.0 != DELIMITERS {
+                check_order(&mut previous, &header)?;
+            }
             match (header.tag, value_end) {
                 (Tag(DELIMITERS, ITEM_END), _) if depth > 0 => return Ok(()),
                 // The parser ignores them where they end nothing.

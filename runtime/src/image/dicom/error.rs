@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::transfer_syntax::{JPEG_EXTENDED, TransferSyntax};
-use crate::geometry::SpacingError;
+use crate::geometry::{PixelSpacing, SpacingError};
 
 /// Why a DICOM object gives no CT slice.
 #[derive(Debug)]
@@ -36,10 +36,17 @@ pub enum DicomError {
         /// The modality that it states.
         found: String,
     },
-    /// The image is a localizer (scout, topogram), not a slice.
-    Localizer {
+    /// The object is of another class than CT images are.
+    Class {
+        /// SOPClassUID.
+        uid: String,
+    },
+    /// The image is no slice but, say, a localizer (scout, topogram), a projection or a rendering.
+    NoSlice {
         /// The attribute that says so.
         attribute: &'static str,
+        /// The word of it that does.
+        word: &'static str,
         /// Its values.
         found: String,
     },
@@ -97,6 +104,13 @@ pub enum DicomError {
         /// How many frames there are.
         frames: u32,
     },
+    /// Functional groups are not those of as many frames as the object has.
+    FrameGroups {
+        /// How many items PerFrameFunctionalGroupsSequence has.
+        found: usize,
+        /// How many frames there are.
+        frames: u32,
+    },
     /// A compressed picture has another size than the object states.
     PictureSize {
         /// Columns and rows of the picture.
@@ -112,6 +126,34 @@ pub enum DicomError {
         components: u8,
         /// BitsAllocated.
         allocated: usize,
+    },
+    /// The samples of a compressed picture have no bit for the sign that the object states.
+    SignDepth {
+        /// Bits of a sample of the picture.
+        bits: u8,
+        /// BitsStored.
+        stored: i64,
+    },
+    /// A JPEG picture is of a kind that is not decoded.
+    Jpeg {
+        /// What is special about it.
+        property: &'static str,
+        /// The value of that.
+        found: u16,
+    },
+    /// A sample has bits above the stored ones that are neither its sign nor a declared overlay.
+    Sample {
+        /// The word that holds it.
+        word: u16,
+        /// BitsStored.
+        stored: u16,
+    },
+    /// The pixels are not as PixelAspectRatio says.
+    AspectRatio {
+        /// Height and width of a pixel as it states them.
+        found: [f64; 2],
+        /// The pixel spacing, if there is one.
+        spacing: Option<PixelSpacing>,
     },
 }
 
@@ -135,8 +177,9 @@ impl fmt::Display for DicomError {
                 )
             }
             Self::Modality { found } => write!(f, "DICOM modality is {found}, not CT"),
-            Self::Localizer { attribute, found } => {
-                write!(f, "DICOM {attribute} is {found}: a localizer is not a CT slice")
+            Self::Class { uid } => write!(f, "DICOM SOPClassUID is {uid}, which is not a CT image"),
+            Self::NoSlice { attribute, word, found } => {
+                write!(f, "DICOM {attribute} is {found}: what is marked {word} is not a CT slice")
             }
             Self::Photometric { found } => {
                 write!(
@@ -167,6 +210,10 @@ impl fmt::Display for DicomError {
             Self::Pictures { found, frames } => {
                 write!(f, "DICOM NumberOfFrames is {frames}, but PixelData holds {found}")
             }
+            Self::FrameGroups { found, frames } => write!(
+                f,
+                "DICOM NumberOfFrames is {frames}, but PerFrameFunctionalGroupsSequence holds {found}"
+            ),
             Self::PictureSize { found: [columns, rows], stated } => write!(
                 f,
                 "DICOM PixelData holds a picture of {columns} columns and {rows} rows, \
@@ -177,6 +224,29 @@ impl fmt::Display for DicomError {
                 f,
                 "DICOM PixelData holds a picture of {bits} bits x {components}, but BitsAllocated is {allocated}"
             ),
+            Self::SignDepth { bits, stored } => write!(
+                f,
+                "DICOM PixelData holds a picture of {bits} bits, but samples have a sign and BitsStored is {stored}"
+            ),
+            Self::Jpeg { property, found } => {
+                write!(
+                    f,
+                    "DICOM PixelData holds a JPEG picture whose {property} is {found}, which is not supported"
+                )
+            }
+            Self::Sample { word, stored } => {
+                write!(
+                    f,
+                    "DICOM PixelData has the sample {word:04X} (hexadecimal), but BitsStored is {stored}"
+                )
+            }
+            Self::AspectRatio { found: [height, width], spacing } => {
+                write!(f, "DICOM PixelAspectRatio is {height}\\{width}, but PixelSpacing is ")?;
+                match spacing {
+                    Some(spacing) => write!(f, "{}\\{}", spacing.row_mm(), spacing.column_mm()),
+                    None => f.write_str("missing"),
+                }
+            }
         }
     }
 }

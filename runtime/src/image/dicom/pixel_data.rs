@@ -3,15 +3,14 @@
 
 use dicom_object::InMemDicomObject;
 
+use super::attribute::integer;
 use super::error::DicomError;
-use super::transfer_syntax::Pictures;
-use super::{integer, tags};
+use super::jpeg::{self, JpegHeader, START_OF_IMAGE};
+use super::tags;
+use super::transfer_syntax::{Elements, Pictures};
 
 /// More rows or columns than any scanner makes: a damaged header must not claim gigabytes.
 const LONGEST_SIDE: usize = 8192;
-
-/// What every JPEG picture begins with.
-const START_OF_IMAGE: [u8; 2] = [0xFF, 0xD8];
 
 /// The layout of one frame, as the object states it.
 pub(super) struct Layout {
@@ -23,7 +22,8 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of(object: &InMemDicomObject) -> Result<Self, DicomError> {
-        let value = |tag, attribute| integer(object, tag).ok_or(DicomError::Missing { attribute });
+        let value =
+            |tag, attribute| integer(object, tag, attribute)?.ok_or(DicomError::Missing { attribute });
         let side = |tag, attribute| {
             let value = value(tag, attribute)?;
             usize::try_from(value)
@@ -39,6 +39,11 @@ impl Layout {
         Ok(Self { columns: side(tags::COLUMNS, "Columns")?, rows: side(tags::ROWS, "Rows")?, bytes })
     }
 
+    /// BitsAllocated.
+    pub(super) fn allocated(&self) -> u16 {
+        if self.bytes == 1 { 8 } else { 16 }
+    }
+
     pub(super) fn pixels(&self) -> usize {
         self.columns * self.rows
     }
@@ -47,12 +52,20 @@ impl Layout {
     pub(super) fn check(
         &self,
         object: &InMemDicomObject,
-        pictures: Pictures,
+        (elements, pictures): (Elements, Pictures),
         frame: u32,
         frames: u32,
     ) -> Result<(), DicomError> {
         let data = object.get(tags::PIXEL_DATA).ok_or(DicomError::Missing { attribute: "PixelData" })?;
         match (pictures, data.value().fragments()) {
+            // Whose bytes have no order, and so are not turned round.
+            (Pictures::Native, None)
+                if elements == Elements::ExplicitBigEndian
+                    && self.bytes == 2
+                    && data.vr().to_string() != "OW" =>
+            {
+                damaged("PixelData has words of 16 bits, big endian, but its VR is not OW")
+            }
             (Pictures::Native, None) => {
                 let found = data.to_bytes().map_or(0, |bytes| bytes.len());
                 let needed = (self.pixels() * self.bytes).saturating_mul(frames as usize);
@@ -61,9 +74,18 @@ impl Layout {
             }
             (Pictures::RunLength, Some(fragments)) => {
                 check_count(fragments.len(), frames)?;
+                check_offsets(data.value().offset_table(), fragments, 0..fragments.len())?;
                 self.check_run_length(&fragments[frame as usize])
             }
-            (Pictures::Jpeg, Some(fragments)) => self.check_jpeg(fragments, frames),
+            (Pictures::Jpeg, Some(fragments)) => {
+                let starts = |at: &usize| fragments[*at].starts_with(&START_OF_IMAGE);
+                let starts: Vec<_> = (0..fragments.len()).filter(starts).collect();
+                check_count(starts.len(), frames)?;
+                check_offsets(data.value().offset_table(), fragments, starts.iter().copied())?;
+                let ends = starts.iter().skip(1).copied().chain([fragments.len()]);
+                let pictures = starts.iter().zip(ends).map(|(start, end)| &fragments[*start..end]);
+                self.check_jpeg(object, pictures, frame)
+            }
             (Pictures::Native, Some(_)) => damaged("PixelData is encapsulated, its transfer syntax is not"),
             (Pictures::RunLength | Pictures::Jpeg, None) => {
                 damaged("PixelData is not encapsulated, its transfer syntax is")
@@ -90,26 +112,57 @@ impl Layout {
         Ok(())
     }
 
-    fn check_jpeg(&self, fragments: &[Vec<u8>], frames: u32) -> Result<(), DicomError> {
-        let starts = |at: &usize| fragments[*at].starts_with(&START_OF_IMAGE);
-        let starts: Vec<_> = (0..fragments.len()).filter(starts).collect();
-        check_count(starts.len(), frames)?;
-        for at in starts {
-            let Some(found) = JpegHeader::read(fragments[at..].iter().flatten().copied()) else {
+    fn check_jpeg<'p>(
+        &self,
+        object: &InMemDicomObject,
+        pictures: impl Iterator<Item = &'p [Vec<u8>]>,
+        frame: u32,
+    ) -> Result<(), DicomError> {
+        let signed = integer(object, tags::PIXEL_REPRESENTATION, "PixelRepresentation")? == Some(1);
+        let stored = integer(object, tags::BITS_STORED, "BitsStored")?.unwrap_or(0);
+        for (number, fragments) in (0..).zip(pictures) {
+            let picture = fragments.concat();
+            let Some(JpegHeader { size, bits, components, .. }) = JpegHeader::read(&picture) else {
                 return damaged("a JPEG picture has no frame header");
             };
             let stated = [self.columns, self.rows];
-            if found.size != stated {
-                return Err(DicomError::PictureSize { found: found.size, stated });
+            if size != stated {
+                return Err(DicomError::PictureSize { found: size, stated });
             }
-            let JpegHeader { bits, components, .. } = found;
             let bytes = if bits > 8 { 2 } else { 1 };
             if bits < 2 || bytes != self.bytes || components != 1 {
                 return Err(DicomError::PictureDepth { bits, components, allocated: self.bytes * 8 });
             }
+            if signed && i64::from(bits) < stored {
+                return Err(DicomError::SignDepth { bits, stored });
+            }
+            if number == frame {
+                jpeg::check(&picture)?;
+            }
         }
         Ok(())
     }
+}
+
+/// Refuses a Basic Offset Table, if there is one, that does not name the fragments in which pictures start.
+fn check_offsets(
+    table: Option<&[u32]>,
+    fragments: &[Vec<u8>],
+    starts: impl IntoIterator<Item = usize>,
+) -> Result<(), DicomError> {
+    let table = table.unwrap_or_default();
+    // Each fragment has a tag and a length before it (PS3.5, A.4).
+    let ends = fragments.iter().scan(0, |end, bytes| {
+        *end += bytes.len() + 8;
+        Some(*end)
+    });
+    let all: Vec<usize> = [0].into_iter().chain(ends).collect();
+    let offsets: Vec<_> = starts.into_iter().map(|fragment| all[fragment]).collect();
+    if !table.is_empty() && !table.iter().map(|offset| *offset as usize).eq(offsets.iter().copied()) {
+        let reason = format!("its Basic Offset Table is {table:?}, but its pictures start at {offsets:?}");
+        return Err(DicomError::Damaged { reason });
+    }
+    Ok(())
 }
 
 fn damaged<T>(reason: &str) -> Result<T, DicomError> {
@@ -145,44 +198,4 @@ fn unpacked_length(mut segment: &[u8]) -> usize {
         segment = rest.get(taken..).unwrap_or_default();
     }
     length
-}
-
-/// What the frame header of a JPEG picture states (ITU-T T.81, B.2.2).
-struct JpegHeader {
-    /// Columns and rows.
-    size: [usize; 2],
-    bits: u8,
-    components: u8,
-}
-
-impl JpegHeader {
-    /// Of the picture that starts with `bytes`; none if it has no frame header before its samples.
-    fn read(mut bytes: impl Iterator<Item = u8>) -> Option<Self> {
-        loop {
-            // Bytes between segments are skipped, as decoders do.
-            bytes.find(|byte| *byte == 0xFF)?;
-            let marker = bytes.find(|byte| *byte != 0xFF)?;
-            if matches!(marker, 0x00 | 0x01 | 0xD0..=0xD8) {
-                continue;
-            }
-            match marker {
-                0xD9 | 0xDA => return None,
-                0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
-                    let (_length, bits) = (short(&mut bytes)?, bytes.next()?);
-                    let (rows, columns) = (short(&mut bytes)?, short(&mut bytes)?);
-                    return Some(Self { size: [columns, rows], bits, components: bytes.next()? });
-                }
-                _ => {
-                    let rest = short(&mut bytes)?.checked_sub(2)?;
-                    if rest > 0 {
-                        bytes.nth(rest - 1)?;
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn short(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
-    Some(usize::from(u16::from_be_bytes([bytes.next()?, bytes.next()?])))
 }
