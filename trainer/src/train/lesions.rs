@@ -70,7 +70,8 @@ impl<'a> Lesions<'a> {
         }
         if share > 0.0 && generated.places.is_empty() {
             warnings.push(format!(
-                "generated_share is {share}, but the packs hold no generated lesion to train on: all that are drawn are real"
+                "generated_share is {share}, but the packs hold no generated lesion to train on: all that are drawn \
+                 are real"
             ));
         }
         if configuration.mask == MaskTarget::Outline && configuration.teaches_mask() {
