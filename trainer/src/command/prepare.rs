@@ -12,7 +12,8 @@ use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
 /// run goes on where it stopped when it is started again with the same arguments and the same table; what has changed
-/// since is cut anew. A finished pack is replaced by the same pack only. Give one source: --deeplesion, --table with --images, or --phantoms.
+/// since is cut anew. A finished pack is replaced by the same pack only. Give one source: --deeplesion, --table with
+/// --images, or --phantoms.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "prepare")]
 pub(crate) struct Prepare {

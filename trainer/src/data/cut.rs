@@ -16,8 +16,8 @@ const SIDE_IN_AXES: f64 = 6.0;
 /// A side beyond which a patch is not cut: no lesion that a radiologist measures on a slice needs it.
 const MAXIMUM_SIDE: f64 = 4096.0;
 
-/// The means that a marked place can have in Hounsfield units. Air has -1000 and the densest bone about 2000; a scanner's
-/// padding and what it reconstructs round metal lie beyond, but fill no lesion.
+/// The means that a marked place can have in Hounsfield units. Air has -1000 and the densest bone about 2000; a
+/// scanner's padding and what it reconstructs round metal lie beyond, but fill no lesion.
 const POSSIBLE_HU: RangeInclusive<f64> = -2000.0..=4000.0;
 
 /// A lesion that a reader of some format found, with its endpoints in pixels of the whole image.

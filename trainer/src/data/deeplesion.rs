@@ -23,7 +23,8 @@ const COLUMNS: [&str; 7] = [
 /// Reads DeepLesion in its official layout: `DL_info.csv` and `Images_png` in `folder`.
 ///
 /// Rows marked as possibly noisy are left out, as its authors ask; other rows that cannot be used, among them those
-/// whose patient has been in another split, are noted in `problems`. A row without its image is a problem of [`super::cut`]'s caller.
+/// whose patient has been in another split, are noted in `problems`. A row without its image is a problem of
+/// [`super::cut`]'s caller.
 ///
 /// # Errors
 /// If the table cannot be read or lacks a column.

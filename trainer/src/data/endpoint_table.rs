@@ -176,10 +176,7 @@ impl Row {
             name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(reader))
         };
         match reader {
-            Some(reader)
-                if before
-                    .any(|(name, _)| name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(reader))) =>
-            {
+            Some(reader) if before.any(|(name, _)| is_called(name, reader)) => {
                 return Err(format!("reader {reader} marks the lesion on {} a second time", self.image));
             }
             None if before.any(|(name, marks)| name.is_none() && *marks == keypoints) => {

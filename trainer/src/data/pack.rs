@@ -154,8 +154,8 @@ impl fmt::Display for PackError {
                 let (one, other) = (one.display(), other.display());
                 write!(
                     f,
-                    "the patient {patient} is in the split {first} in {one} and in {second} in {other}: state one split \
-                     for both in the tables or, where they are two patients, give them two names"
+                    "the patient {patient} is in the split {first} in {one} and in {second} in {other}: state one \
+                     split for both in the tables or, where they are two patients, give them two names"
                 )
             }
             Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
