@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use recist::image::CtFile;
-use recist_trainer::data::{self, Backgrounds, Candidate, Pack, PackWriter, Problems, Split};
+use recist_trainer::data::{self, Backgrounds, Candidate, CutPatch, Pack, PackWriter, Problems, Split};
 use sha2::{Digest, Sha256};
 
 use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
-/// run goes on where it stopped when it is started again with the same arguments and the same table. A finished pack
-/// is replaced by the same pack only. Give one source: --deeplesion, --table with --images, or --phantoms.
+/// run goes on where it stopped when it is started again with the same arguments and the same table; what has changed
+/// since is cut anew. A finished pack is replaced by the same pack only. Give one source: --deeplesion, --table with
+/// --images, or --phantoms.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "prepare")]
 pub(crate) struct Prepare {
@@ -173,29 +174,33 @@ impl Prepare {
     ) -> Result<(), Box<dyn Error>> {
         let names: HashSet<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         self.check_finished(|pack| pack.iter().all(|(lesion, _)| names.contains(lesion.name.as_str())))?;
-        // What was cut before an interruption is known by name: of a candidate that failed nothing is kept.
         let mut writer = PackWriter::open(&self.out, description)?;
-        let packed: HashSet<String> = writer.names().map(str::to_owned).collect();
         let progress = bar(candidates.len() as u64);
-        let mut image: Option<(&Path, Result<CtFile, String>)> = None;
+        let mut image: Option<Image<'_>> = None;
+        // The first so many patches are those of candidates before this one. What an interruption left behind them is
+        // kept as far as it is what would be cut: the pack is the same as that of a run that was not interrupted.
+        let mut packed = 0;
         for candidate in candidates {
             progress.inc(1);
-            if packed.contains(&candidate.name) {
+            let image = match &mut image {
+                Some(image) if image.path == candidate.path => image,
+                other => other.insert(Image::of(candidate)),
+            };
+            if writer.holds(packed, &candidate.name, &image.source) {
+                packed += 1;
                 continue;
             }
-            if image.as_ref().is_none_or(|(path, _)| *path != candidate.path) {
-                let read = CtFile::read(&candidate.path, None).map_err(|error| error.to_string());
-                image = Some((&candidate.path, read));
-            }
-            let Some((_, read)) = &image else { continue };
-            match read.as_ref().map_err(Clone::clone).and_then(|image| data::cut(candidate, image)) {
-                Ok(patch) => {
-                    writer.append(patch.lesion, patch.side, &patch.samples, patch.outlines.as_deref())?;
+            match image.file().and_then(|file| data::cut(candidate, file)) {
+                Ok(CutPatch { lesion, side, samples, outlines }) => {
+                    writer.truncate(packed)?;
+                    writer.append_from(&image.source, lesion, side, &samples, outlines.as_deref())?;
+                    packed += 1;
                 }
                 Err(reason) => problems.note_rows(candidate.path.display(), candidate.readers.len(), reason),
             }
         }
         progress.finish();
+        writer.truncate(packed)?;
         report(&problems);
         problems.check(self.bad_share())?;
         if writer.is_empty() {
@@ -209,7 +214,8 @@ impl Prepare {
         let backgrounds = self.backgrounds.as_deref().map(Backgrounds::read).transpose()?;
         let first = data::phantom(self.seed(), 0, backgrounds.as_ref()).lesion.name;
         self.check_finished(|pack| pack.len() as u64 == count && pack.get(0).0.name == first)?;
-        let mut writer = PackWriter::open(&self.out, description)?;
+        let slices = backgrounds.as_ref().map(Backgrounds::digest).unwrap_or_default();
+        let mut writer = PackWriter::open(&self.out, &format!("{description} {slices}"))?;
         let progress = bar(count);
         for index in writer.len() as u64..count {
             let phantom = data::phantom(self.seed(), index, backgrounds.as_ref());
@@ -222,9 +228,33 @@ impl Prepare {
     }
 }
 
-/// The SHA-256 of a table: a corrected one is another source, whose lesions are all cut anew.
-fn digest(table: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(table).map_err(|error| format!("{}: {error}", table.display()))?;
+/// An image with its outlines: read when a patch is cut out of it.
+struct Image<'a> {
+    path: &'a Path,
+    /// The SHA-256 of both files: with one of others, patches are cut anew.
+    source: String,
+    file: Option<Result<CtFile, String>>,
+}
+
+impl<'a> Image<'a> {
+    fn of(candidate: &'a Candidate) -> Self {
+        let outlines = candidate.outlines.iter().map(|outlines| outlines.path.as_path());
+        let files = std::iter::once(candidate.path.as_path()).chain(outlines);
+        // One that cannot be read is told when a patch is cut.
+        let digests = files.map(|path| if path.is_file() { digest(path).ok() } else { None });
+        let source = digests.map(Option::unwrap_or_default).collect::<Vec<_>>().join("-");
+        Self { path: &candidate.path, source, file: None }
+    }
+
+    fn file(&mut self) -> Result<&CtFile, String> {
+        let read = || CtFile::read(self.path, None).map_err(|error| error.to_string());
+        self.file.get_or_insert_with(read).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// The SHA-256 of a file: a corrected table is another source, whose lesions are all cut anew.
+fn digest(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use recist::geometry::{Keypoints, PixelSpacing, Point};
@@ -14,6 +15,10 @@ const SIDE_IN_AXES: f64 = 6.0;
 
 /// A side beyond which a patch is not cut: no lesion that a radiologist measures on a slice needs it.
 const MAXIMUM_SIDE: f64 = 4096.0;
+
+/// The means that a marked place can have in Hounsfield units. Air has -1000 and the densest bone about 2000; a
+/// scanner's padding and what it reconstructs round metal lie beyond, but fill no lesion.
+const POSSIBLE_HU: RangeInclusive<f64> = -2000.0..=4000.0;
 
 /// A lesion that a reader of some format found, with its endpoints in pixels of the whole image.
 #[derive(Clone, Debug)]
@@ -68,8 +73,8 @@ pub struct CutPatch {
 ///
 /// # Errors
 /// If the image has another pixel spacing than the table, or neither states one, an endpoint lies outside the image
-/// or, where readers mark places far apart, outside the patch, the endpoints are no measurement, or the outlines
-/// cannot be read or show nothing where a reader measured.
+/// or, where readers mark places far apart, outside the patch, the endpoints are no measurement, what they mark has
+/// Hounsfield units that nothing has, or the outlines cannot be read or show nothing where a reader measured.
 pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
@@ -84,6 +89,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
             ));
         }
     }
+    check_hu(image, &points)?;
     let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
     let [row_mm, column_mm] = spacing_mm;
     let stretched = (row_mm / column_mm).max(column_mm / row_mm);
@@ -124,6 +130,28 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     let outlines = candidate.outlines.as_ref();
     let outlines = outlines.map(|outlines| outlines.read([width, height], &candidate.readers)).transpose()?;
     Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
+}
+
+/// That the rectangle round the endpoints, which lie on the image, has a mean that something can have.
+fn check_hu(image: &CtFile, points: &[Point]) -> Result<(), String> {
+    let (width, height) = (image.slice().width(), image.slice().height());
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place on an image")]
+    let range = |of: fn(&Point) -> f64, size: usize| {
+        let pixels =
+            || points.iter().map(|point| of(point).round().max(0.0) as usize).map(|at| at.min(size - 1));
+        pixels().min().unwrap_or(0)..=pixels().max().unwrap_or(0)
+    };
+    let (columns, rows) = (range(|point| point.x, width), range(|point| point.y, height));
+    let marked = rows.flat_map(|y| columns.clone().map(move |x| f64::from(image.samples()[y * width + x])));
+    let (count, sum) = marked.fold((0.0, 0.0), |(count, sum), hu| (count + 1.0, sum + hu));
+    let mean = sum / count;
+    if POSSIBLE_HU.contains(&mean) {
+        return Ok(());
+    }
+    Err(format!(
+        "what is marked on it has a mean of {mean:.0} HU, which nothing in a body has: a 16-bit PNG holds Hounsfield \
+         units + 32768, a DICOM file what its rescale slope and intercept make of it"
+    ))
 }
 
 /// The pixel spacing, row and column in mm, as the table states it, else as the image does.
@@ -235,6 +263,32 @@ mod tests {
                     cut.unwrap_err().contains("of reader 1 of 2 lies outside the patch of 72 x 72 pixels")
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_image_in_another_coding_is_refused_by_what_it_has_at_the_marks() {
+        let folder = tempfile::tempdir().unwrap();
+        let (candidate, _) = measured(folder.path(), &[50.0]);
+        for (marked, elsewhere, want) in [
+            (40, -1000, None),
+            (-1024, -3024, None),
+            (3000, 40, None),
+            (40, -32768, None),
+            (-31704, -32768, Some("a mean of -31704 HU")),
+            (-2048, 40, Some("a mean of -2048 HU")),
+            (30_000, 40, Some("a mean of 30000 HU")),
+        ] {
+            let is_marked = |at: i32| (44..57).contains(&(at % 200)) && (46..55).contains(&(at / 200));
+            let hu: Vec<i16> =
+                (0..200 * 100).map(|at| if is_marked(at) { marked } else { elsewhere }).collect();
+            write_grey16(&candidate.path, [200, 100], &hu).unwrap();
+            let error = cut(&candidate, &CtFile::read(&candidate.path, None).unwrap()).err();
+            assert_eq!(error.is_some(), want.is_some(), "{marked}: {error:?}");
+            let told = |error: String| {
+                error.contains(want.unwrap()) && error.contains("a 16-bit PNG holds Hounsfield units + 32768")
+            };
+            assert!(error.is_none_or(told), "{marked}");
         }
     }
 

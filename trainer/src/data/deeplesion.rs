@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use recist::geometry::{Keypoints, PixelSpacing, Point};
 
 use super::lesion::check_keypoints;
+use super::splits::Splits;
 use super::table::{Cells, Table};
 use super::{Candidate, Problems, Split};
 
@@ -21,20 +22,23 @@ const COLUMNS: [&str; 7] = [
 
 /// Reads DeepLesion in its official layout: `DL_info.csv` and `Images_png` in `folder`.
 ///
-/// Rows marked as possibly noisy are left out, as its authors ask; other rows that cannot be used are noted in
-/// `problems`. A row without its image is a problem of [`super::cut`]'s caller.
+/// Rows marked as possibly noisy are left out, as its authors ask; other rows that cannot be used, among them those
+/// whose patient has been in another split, are noted in `problems`. A row without its image is a problem of
+/// [`super::cut`]'s caller.
 ///
 /// # Errors
 /// If the table cannot be read or lacks a column.
 pub fn deeplesion(folder: &Path, problems: &mut Problems) -> Result<Vec<Candidate>, Box<dyn Error>> {
     let table = folder.join("DL_info.csv");
-    let mut rows = Table::open(&table, &[], &COLUMNS, &[])?;
+    let rows = Table::open(&table, &[], &COLUMNS, &[])?;
     let mut candidates: Vec<Candidate> = Vec::new();
+    let mut splits = Splits::default();
     for (line, cells) in rows.rows() {
-        match cells.and_then(|cells| candidate(&cells, folder, line)) {
+        match cells.and_then(|cells| candidate(&cells, folder, line, &splits)) {
             Ok(None) => {}
             Ok(Some(candidate)) => {
                 problems.rows += 1;
+                splits.note(&candidate.patient, candidate.split, true);
                 candidates.push(candidate);
             }
             Err(reason) => {
@@ -52,7 +56,12 @@ fn from_deeplesion([x, y]: [f64; 2]) -> Point {
 }
 
 /// The row's lesion, if it is not marked as possibly noisy.
-fn candidate(cells: &Cells<'_>, folder: &Path, line: u64) -> Result<Option<Candidate>, String> {
+fn candidate(
+    cells: &Cells<'_>,
+    folder: &Path,
+    line: u64,
+    splits: &Splits,
+) -> Result<Option<Candidate>, String> {
     if cells.whole::<u8>("Possibly_noisy")? != 0 {
         return Ok(None);
     }
@@ -69,6 +78,7 @@ fn candidate(cells: &Cells<'_>, folder: &Path, line: u64) -> Result<Option<Candi
         other => return Err(format!("Train_Val_Test is {other}")),
     };
     let patient = format!("deeplesion-{:06}", cells.whole::<u32>("Patient_index")?);
+    let split = splits.agreed(&patient, Some(split))?;
     let file_name = cells.text("File_name")?;
     let name = format!("{file_name}#{line}");
     Ok(Some(Candidate {
@@ -127,10 +137,15 @@ mod tests {
         Patient_gender,Patient_age,Train_Val_Test\n";
 
     fn read(rows: &[[&str; 5]]) -> (Vec<Candidate>, Problems) {
+        let of_patients: Vec<(u32, [&str; 5])> = rows.iter().map(|&row| (1, row)).collect();
+        read_patients(&of_patients)
+    }
+
+    fn read_patients(rows: &[(u32, [&str; 5])]) -> (Vec<Candidate>, Problems) {
         let folder = tempfile::tempdir().unwrap();
-        let rows = rows.iter().map(|[file, endpoints, noisy, spacing, split]| {
+        let rows = rows.iter().map(|(patient, [file, endpoints, noisy, spacing, split])| {
             format!(
-                "{file},1,1,1,109,\"{endpoints}\",\"9, 9, 9, 9\",\"1, 1\",\"0, 0, 0\",5,{noisy},\"1, 2\",\
+                "{file},{patient},1,1,109,\"{endpoints}\",\"9, 9, 9, 9\",\"1, 1\",\"0, 0, 0\",5,{noisy},\"1, 2\",\
                  \"{spacing}\",\"512, 512\",\"-175, 275\",F,62.0,{split}\n"
             )
         });
@@ -154,6 +169,21 @@ mod tests {
         assert_eq!(candidate.spacing_mm, Some([0.75, 0.5]), "x is the distance of columns");
         assert_eq!(candidate.split, Split::Test);
         assert_eq!(candidate.organ.as_deref(), Some("lung"));
+    }
+
+    #[test]
+    fn a_patient_is_in_one_split() {
+        let row = |split| ["a_1.png", AXES, "0", "0.5, 0.5, 5", split];
+        for (second, word) in [
+            ((1, row("1")), None),
+            ((2, row("3")), None),
+            ((1, row("3")), Some("line 3: patient deeplesion-000001 is in the splits train and test")),
+        ] {
+            let (candidates, problems) = read_patients(&[(1, row("1")), second]);
+            let bad = usize::from(word.is_some());
+            assert_eq!((candidates.len(), problems.list.len()), (2 - bad, bad), "{second:?}");
+            assert!(word.is_none_or(|word| problems.list[0].to_string().ends_with(word)), "{second:?}");
+        }
     }
 
     #[test]

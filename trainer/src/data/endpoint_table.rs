@@ -8,19 +8,21 @@ use std::path::Path;
 use recist::geometry::Keypoints;
 
 use self::row::Row;
+use super::splits::Splits;
 use super::table::Table;
-use super::{Candidate, Outlines, Problems, Split};
+use super::{Candidate, Outlines, Problems};
 
 /// Reads a table of endpoints (CSV) whose images lie in `images`, and whose readers' outlines lie under the same
 /// names in `outlines`.
 ///
-/// Columns: `image`, `patient`, `long_x1` to `short_y2`, and, for images that do not state their pixel spacing,
-/// `spacing_mm` or both `row_spacing_mm` and `column_spacing_mm`; optionally `split` (train, val, test; else
-/// [`Split::of_patient`]), `lesion` or `nodule`, `organ`, `largest_slice` (0 or 1), and `reader` (with outlines 0 to
-/// 7). Rows that share `image` and lesion are readers of one lesion, each once: a second row of a reader, or where
-/// none is named the same marks again, is a bad row. Where they name no lesion, a row that marks another place than
-/// the rows before it is a bad one. So is a row that names another patient or spacing than those of its image before
-/// it, or another organ or `largest_slice` than those of its lesion. Bad rows are noted in `problems`.
+/// Columns: `image` or `file`, `patient`, `long_x1` to `short_y2`, and, for images that do not state their pixel
+/// spacing, `spacing_mm` or both `row_spacing_mm` and `column_spacing_mm`; optionally `split` (train, val, test; else
+/// [`of_patient`](super::Split::of_patient)), `lesion` or `nodule`, `organ`, `largest_slice` (0 or 1), and `reader`
+/// (with outlines 0 to 7). Rows that share `image` and lesion are readers of one lesion, each once: a second row of a
+/// reader, whose name's case does not count, or where none is named the same marks again, is a bad row. Where they name
+/// no lesion, a row that marks another place than the rows before it is a bad one. So is a row that names another
+/// patient or spacing than those of its image before it, another split than its patient's, or another organ or
+/// `largest_slice` than those of its lesion. Bad rows are noted in `problems`.
 ///
 /// # Errors
 /// If the table cannot be read or lacks a column.
@@ -30,7 +32,7 @@ pub fn endpoint_table(
     outlines: Option<&Path>,
     problems: &mut Problems,
 ) -> Result<Vec<Candidate>, Box<dyn Error>> {
-    let mut rows = Table::open(table, &row::ALIASES, &row::REQUIRED, &row::OPTIONAL)?;
+    let rows = Table::open(table, &row::ALIASES, &row::REQUIRED, &row::OPTIONAL)?;
     let mut lesions = Lesions::new(images, outlines);
     for (line, cells) in rows.rows() {
         problems.rows += 1;
@@ -51,7 +53,7 @@ struct Lesions<'a> {
     stated: HashMap<(String, Option<String>), Stated>,
     /// By name.
     slices: HashMap<String, Slice>,
-    splits: HashMap<String, Split>,
+    splits: Splits,
 }
 
 /// What the rows of a lesion say of it.
@@ -78,24 +80,23 @@ impl<'a> Lesions<'a> {
             candidates: Vec::new(),
             stated: HashMap::new(),
             slices: HashMap::new(),
-            splits: HashMap::new(),
+            splits: Splits::default(),
         }
     }
 
     /// Adds the reader of a row to its lesion, or the row's lesion; of a bad row, nothing.
     fn add(&mut self, row: Row) -> Result<(), String> {
-        let Row { split, spacing_mm, keypoints, .. } = row;
+        let Row { split: stated_split, spacing_mm, keypoints, .. } = row;
         let bit = self.outlines.map(|_| row.bit()).transpose()?;
         let reader = bit.map(|bit| bit.to_string()).or_else(|| row.reader.clone());
-        if let Some(of_patient) = self.splits.get(&row.patient).filter(|&&of_patient| of_patient != split) {
-            return Err(format!("patient {} is in the splits {of_patient} and {split}", row.patient));
-        }
+        let split = self.splits.agreed(&row.patient, stated_split)?;
         if let Some(slice) = self.slices.get(&row.image) {
             agree("patient", "image", Some(&slice.patient), Some(&row.patient))?;
             agree("pixel spacing", "image", slice.spacing_mm.as_ref(), spacing_mm.as_ref())?;
         }
         let key = (row.image.clone(), row.lesion.clone());
         if let Some(stated) = self.stated.get_mut(&key) {
+            self.splits.note(&row.patient, split, stated_split.is_some());
             row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), bit)?;
             stated.readers.push(reader);
             let slice = self.slices.entry(key.0);
@@ -104,7 +105,7 @@ impl<'a> Lesions<'a> {
         }
         let (place, largest_slice) = (self.candidates.len(), row.largest_slice);
         self.stated.insert(key, Stated { place, largest_slice, readers: vec![reader] });
-        self.splits.insert(row.patient.clone(), split);
+        self.splits.note(&row.patient, split, stated_split.is_some());
         let new = || Slice { patient: row.patient.clone(), spacing_mm, lesions: 0 };
         let slice = self.slices.entry(row.image.clone()).or_insert_with(new);
         slice.lesions += 1;
@@ -171,8 +172,11 @@ impl Row {
         agree("organ", "lesion", lesion.organ.as_ref(), self.organ.as_ref())?;
         agree("largest_slice", "lesion", stated.largest_slice.as_ref(), self.largest_slice.as_ref())?;
         let mut before = stated.readers.iter().zip(&lesion.readers);
+        let is_called = |name: &Option<String>, reader: &str| {
+            name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(reader))
+        };
         match reader {
-            Some(reader) if before.any(|(name, _)| name.as_ref() == Some(reader)) => {
+            Some(reader) if before.any(|(name, _)| is_called(name, reader)) => {
                 return Err(format!("reader {reader} marks the lesion on {} a second time", self.image));
             }
             None if before.any(|(name, marks)| name.is_none() && *marks == keypoints) => {
@@ -263,6 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_one_by_whatever_name_its_column_and_its_folder_have() {
+        for (header, images, want) in [
+            ("image,patient", ["a.png", "./a.png"], [2].as_slice()),
+            ("file,Patient", ["a.png", ".//a.png"], &[2]),
+            ("File , patient", ["a.png", "b.png"], &[1, 1]),
+        ] {
+            let rows = [(images[0], "p", 40), (images[1], " p ", 41)]
+                .map(|(image, patient, x)| format!("{image},{patient},{}", axes(x)));
+            let (candidates, problems) = read(header, &rows, None);
+            let readers: Vec<usize> = candidates.iter().map(|candidate| candidate.readers.len()).collect();
+            assert_eq!((readers.as_slice(), problems), (want, vec![]), "{header}");
+            assert!(candidates.iter().all(|candidate| candidate.patient == "p"), "{header}");
+        }
+    }
+
+    #[test]
     fn no_two_lesions_have_one_name() {
         let rows = [("a.png", 1, 0), ("b.png", 1, 0), ("a.png", 2, 0), ("a.png", 1, 1), ("a.png", 7, 0)]
             .map(|(image, lesion, shift)| format!("{image},p,{lesion},{}", axes(40 + 60 * lesion + shift)));
@@ -345,6 +365,12 @@ mod tests {
                 ("0", 40),
                 ("0", 41),
                 Some("line 3: reader 0 marks the lesion on a.png a second time"),
+            ),
+            (
+                "reader",
+                ("Smith", 40),
+                (" smith ", 41),
+                Some("line 3: reader smith marks the lesion on a.png a second time"),
             ),
             ("reader", ("", 40), ("", 40), Some("line 3: it marks a.png as a row before it does")),
             ("note", ("", 40), ("", 41), None),

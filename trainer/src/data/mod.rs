@@ -12,6 +12,7 @@ mod problems;
 mod random;
 mod sheet;
 mod shown;
+mod splits;
 mod table;
 mod targets;
 

@@ -5,6 +5,7 @@
 //! readers outlined the lesion, another of 8 bits whose bit i is set inside the outline of reader i; the index as
 //! JSON; then a footer of 40 bytes: the index's offset (u64) and the SHA-256 of every byte before the hash.
 
+mod lock;
 mod picture;
 mod read;
 mod write;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Lesion;
+use super::{Lesion, Split};
 
 const MAGIC: &[u8; 8] = b"RECISTPK";
 const VERSION: u32 = 2;
@@ -82,8 +83,12 @@ pub enum PackError {
     Lesion(String, String),
     /// A finished pack of other bytes has the name that the new one, which waits under the second, should have.
     Replaces(PathBuf, PathBuf),
-    /// Two packs hold a lesion of this name and origin.
+    /// Another process is writing this partial file.
+    Busy(PathBuf),
+    /// Two packs hold a lesion of this name, patient and origin.
     Twice(PathBuf, PathBuf, String),
+    /// A patient, by name, is in two splits, each with a pack that says so.
+    Splits(String, [(PathBuf, Split); 2]),
     /// The patch of the lesion of this name is no picture.
     Patch(String, String),
 }
@@ -130,9 +135,28 @@ impl fmt::Display for PackError {
                      {partial}"
                 )
             }
+            Self::Busy(partial) => {
+                write!(
+                    f,
+                    "{}: another process is packing into it: wait for that one or choose another name",
+                    partial.display()
+                )
+            }
             Self::Twice(one, other, name) => {
                 let (one, other) = (one.display(), other.display());
-                write!(f, "{one} and {other} both hold the lesion {name}, which would count twice")
+                write!(
+                    f,
+                    "{one} and {other} both hold the lesion {name}, which would count twice: leave one of them out or, \
+                     where they are two lesions, give their patients or images two names in the tables"
+                )
+            }
+            Self::Splits(patient, [(one, first), (other, second)]) => {
+                let (one, other) = (one.display(), other.display());
+                write!(
+                    f,
+                    "the patient {patient} is in the split {first} in {one} and in {second} in {other}: state one \
+                     split for both in the tables or, where they are two patients, give them two names"
+                )
             }
             Self::Patch(name, reason) => write!(f, "the packed patch of {name} is damaged: {reason}"),
         }

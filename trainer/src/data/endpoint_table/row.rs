@@ -5,7 +5,7 @@ use crate::data::lesion::check_keypoints;
 use crate::data::table::Cells;
 
 /// Other names of columns, with their own.
-pub(super) const ALIASES: [(&str, &str); 1] = [("nodule", "lesion")];
+pub(super) const ALIASES: [(&str, &str); 2] = [("file", "image"), ("nodule", "lesion")];
 
 /// The columns of every table of endpoints.
 pub(super) const REQUIRED: [&str; 10] = [
@@ -30,8 +30,7 @@ pub(super) const OPTIONAL: [&str; 8] = [
 pub(super) struct Row {
     pub(super) image: String,
     pub(super) patient: String,
-    /// That of the patient's name where the row says nothing.
-    pub(super) split: Split,
+    pub(super) split: Option<Split>,
     pub(super) lesion: Option<String>,
     pub(super) organ: Option<String>,
     /// 0 or 1.
@@ -52,10 +51,7 @@ impl Row {
     pub(super) fn of(cells: &Cells<'_>) -> Result<Self, String> {
         let owned = |column| cells.stated(column).map(str::to_owned);
         let patient = cells.text("patient")?.to_owned();
-        let split = match cells.stated("split") {
-            None => Split::of_patient(&patient),
-            Some(name) => name.parse()?,
-        };
+        let split = cells.stated("split").map(str::parse).transpose()?;
         let largest_slice = match cells.stated("largest_slice") {
             None => None,
             Some("0") => Some(0),
@@ -75,7 +71,7 @@ impl Row {
             check_keypoints(&keypoints, spacing)?;
         }
         Ok(Self {
-            image: cells.text("image")?.to_owned(),
+            image: cells.image()?,
             patient,
             split,
             lesion: owned("lesion"),

@@ -12,7 +12,7 @@ use recist::image::{CtSlice, Samples, SliceError};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
-use crate::data::{Lesion, Origin};
+use crate::data::{Lesion, Origin, Split};
 
 /// A pack, mapped into memory and checked.
 #[derive(Debug)]
@@ -83,19 +83,25 @@ impl Pack {
     /// Opens packs whose lesions are to count together, each once.
     ///
     /// # Errors
-    /// If one of them cannot be opened, or two hold a lesion of the same name and origin, as a pack does that is given
-    /// twice.
+    /// If one of them cannot be opened, two hold a lesion of the same name, patient and origin, as a pack does that is
+    /// given twice, or a patient is in two splits: one learnt from would be tested on.
     pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Vec<Self>, PackError> {
         let packs: Vec<Self> =
             paths.iter().map(|path| Self::open(path.as_ref())).collect::<Result<_, _>>()?;
-        let mut holders: HashMap<(&str, Origin), &Self> = HashMap::new();
+        let mut holders: HashMap<(&str, &str, Origin), &Self> = HashMap::new();
+        let mut splits: HashMap<&str, (&Self, Split)> = HashMap::new();
         for pack in &packs {
             for (lesion, _) in pack.iter() {
-                if let Some(other) = holders.get(&(lesion.name.as_str(), lesion.origin)) {
+                let &mut (other, split) = splits.entry(&lesion.patient).or_insert((pack, lesion.split));
+                if split != lesion.split {
+                    let places = [(other.path.clone(), split), (pack.path.clone(), lesion.split)];
+                    return Err(PackError::Splits(lesion.patient.clone(), places));
+                }
+                if let Some(other) = holders.get(&identity(lesion)) {
                     return Err(PackError::Twice(other.path.clone(), pack.path.clone(), lesion.name.clone()));
                 }
             }
-            holders.extend(pack.iter().map(|(lesion, _)| ((lesion.name.as_str(), lesion.origin), pack)));
+            holders.extend(pack.iter().map(|(lesion, _)| (identity(lesion), pack)));
         }
         Ok(packs)
     }
@@ -144,6 +150,11 @@ impl Pack {
         let outlines = &outlines[..entry.bytes[1]];
         Pixels { name: &entry.lesion.name, patch, outlines, side: entry.side, depth: entry.depth }
     }
+}
+
+/// What tells a lesion from those of other packs: two hospitals can have images of one name.
+fn identity(lesion: &Lesion) -> (&str, &str, Origin) {
+    (&lesion.patient, &lesion.name, lesion.origin)
 }
 
 impl Pixels<'_> {

@@ -49,7 +49,7 @@ fn what_was_packed_is_read_again() {
 }
 
 #[test]
-fn no_two_packs_that_count_together_hold_the_same_lesion() {
+fn packs_that_count_together_hold_a_lesion_once_and_a_patient_in_one_split() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let pack = |name: &str, lesion: Lesion| {
@@ -60,9 +60,12 @@ fn no_two_packs_that_count_together_hold_the_same_lesion() {
     pack("a.pack", lesion("1"));
     pack("b.pack", lesion("2"));
     pack("generated.pack", Lesion { origin: Origin::Phantom, ..lesion("1") });
+    pack("hospital.pack", Lesion { patient: "another".into(), split: Split::Test, ..lesion("1") });
+    pack("test.pack", Lesion { split: Split::Test, ..lesion("3") });
     std::fs::copy(path("a.pack"), path("copy.pack")).unwrap();
     for (names, word) in [
-        (["b.pack", "generated.pack", "a.pack"].as_slice(), None),
+        (["b.pack", "generated.pack", "a.pack", "hospital.pack"].as_slice(), None),
+        (&["b.pack", "a.pack", "test.pack"], Some("/b.pack and in test in ")),
         (&["a.pack", "b.pack", "a.pack"], Some("a.pack both hold the lesion 1")),
         (
             &["b.pack", "a.pack", "copy.pack"],
@@ -72,10 +75,58 @@ fn no_two_packs_that_count_together_hold_the_same_lesion() {
         let paths: Vec<PathBuf> = names.iter().map(|name| path(name)).collect();
         let error = Pack::open_all(&paths).map(|_| ()).map_err(|error| error.to_string()).err();
         assert_eq!(error.is_some(), word.is_some(), "{names:?}: {error:?}");
-        let named =
-            |error: String| error.contains("a.pack and ") && word.is_some_and(|word| error.contains(word));
+        let named = |error: String| {
+            let patient = error.contains("the patient patient is in the split train in");
+            (patient || error.contains("a.pack and ")) && word.is_some_and(|word| error.contains(word))
+        };
         assert!(error.is_none_or(named), "{names:?}");
     }
+}
+
+#[test]
+fn one_writer_writes_a_pack_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lesions.pack");
+    let [(first, samples), (second, others)] = patches();
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    writer.append(first, 8, &samples, None).unwrap();
+    let error = PackWriter::open(&path, "another source").unwrap_err().to_string();
+    assert!(error.contains("lesions.pack.partial: another process is packing into it"), "{error}");
+    PackWriter::open(&folder.path().join("other.pack"), "test").unwrap();
+    writer.append(second, 8, &others, None).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(Pack::open(&path).unwrap().len(), 2);
+}
+
+#[test]
+fn a_patch_is_known_by_what_it_was_made_from_and_can_be_taken_out_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, whole) = (folder.path().join("lesions.pack"), folder.path().join("whole.pack"));
+    write(&whole);
+    let [(first, samples), (second, others)] = patches();
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    writer.append_from("one", first, 8, &samples, None).unwrap();
+    writer.append_from("two", second.clone(), 8, &samples, None).unwrap();
+    drop(writer);
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    for (index, name, source, held) in [
+        (0, "bytes", "one", true),
+        (0, "bytes", "two", false),
+        (0, "hu", "one", false),
+        (1, "hu", "two", true),
+        (2, "hu", "two", false),
+    ] {
+        assert_eq!(writer.holds(index, name, source), held, "{index} {name} {source}");
+    }
+    writer.truncate(2).unwrap();
+    assert_eq!(writer.len(), 2);
+    writer.truncate(1).unwrap();
+    drop(writer);
+    let mut writer = PackWriter::open(&path, "test").unwrap();
+    assert_eq!(writer.len(), 1, "what was taken out is not gone on with");
+    writer.append_from("three", second, 8, &others, None).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&whole).unwrap());
 }
 
 #[test]

@@ -4,79 +4,101 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Entry, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, at, header, picture};
+use super::{Depth, Entry, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, at, header, lock, picture};
 use crate::data::Lesion;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
 ///
-/// Beside the partial file lies its journal: the source's description, then one line per patch. A writer
-/// that is opened again with the same description goes on behind the last patch that is whole in both.
+/// Beside the partial file, which no other process can open before the writer is dropped, lies its journal: the
+/// source's description, then one line per patch, with what it was made from. A writer that is opened again with the
+/// same description goes on behind the last patch that is whole in both.
 #[derive(Debug)]
 pub struct PackWriter {
     path: PathBuf,
+    source: String,
     pixels: BufWriter<File>,
     journal: BufWriter<File>,
-    entries: Vec<Entry>,
-    /// The entries as the journal has them, word for word: a number that is read and written again can change.
-    lines: Vec<String>,
+    patches: Vec<Listed>,
     offset: usize,
 }
+
+/// A patch as the journal lists it.
+#[derive(Debug)]
+struct Listed {
+    entry: Entry,
+    /// The entry word for word: a number that is read and written again can change.
+    line: String,
+    /// One word that is another as soon as the patch is made from something else.
+    source: String,
+}
+
+/// The source of a patch that is made from nothing that could change.
+const GENERATED: &str = "generated";
 
 impl PackWriter {
     /// Starts the pack at `path`, or goes on with one that was interrupted. `source` says in one line what is
     /// packed and how.
     ///
     /// # Errors
-    /// If something that is not a pack lies at `path`, or the partial files cannot be read or written.
+    /// If something that is not a pack lies at `path`, another process is writing the pack, or the partial files cannot
+    /// be read or written.
     pub fn open(path: &Path, source: &str) -> Result<Self, PackError> {
         check_replaceable(path)?;
         let (partial, journal_path) = partial_paths(path);
-        let entries = interrupted(&partial, &journal_path, source).unwrap_or_default();
-        let offset = entries.last().and_then(|(entry, _)| entry.end()).unwrap_or(HEADER_BYTES);
-
         let mut pixels = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&partial)
             .map_err(at(&partial))?;
-        if entries.is_empty() {
+        lock::lock(&pixels, &partial)?;
+        let patches = interrupted(&partial, &journal_path, source).unwrap_or_default();
+        let offset = end(&patches);
+        if patches.is_empty() {
             pixels.write_all(&header()).map_err(at(&partial))?;
         }
         pixels.set_len(offset as u64).map_err(at(&partial))?;
         pixels.seek(SeekFrom::End(0)).map_err(at(&partial))?;
 
-        let mut journal = BufWriter::new(File::create(&journal_path).map_err(at(&journal_path))?);
-        writeln!(journal, "{source}").map_err(at(&journal_path))?;
-        let mut writer = Self {
-            path: path.to_owned(),
-            pixels: BufWriter::new(pixels),
-            journal,
-            entries: Vec::new(),
-            lines: Vec::new(),
-            offset,
-        };
-        for (entry, line) in entries {
-            writer.list(entry, line)?;
-        }
+        let journal = BufWriter::new(File::create(&journal_path).map_err(at(&journal_path))?);
+        let (path, source) = (path.to_owned(), source.to_owned());
+        let mut writer = Self { path, source, pixels: BufWriter::new(pixels), journal, patches, offset };
+        writer.list_all().map_err(at(&journal_path))?;
         Ok(writer)
     }
 
     /// How many patches are in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.patches.len()
     }
 
-    /// The names of the lesions in it.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.lesion.name.as_str())
+    /// Whether the patch at `index` is that of the lesion of this name, made from this source.
+    #[must_use]
+    pub fn holds(&self, index: usize, name: &str, source: &str) -> bool {
+        self.patches.get(index).is_some_and(|patch| patch.entry.lesion.name == name && patch.source == source)
+    }
+
+    /// Takes the patches behind the first `length` out again, if there are any.
+    ///
+    /// # Errors
+    /// If the partial files cannot be written.
+    pub fn truncate(&mut self, length: usize) -> Result<(), PackError> {
+        if length >= self.len() {
+            return Ok(());
+        }
+        let (partial, journal_path) = partial_paths(&self.path);
+        self.patches.truncate(length);
+        self.offset = end(&self.patches);
+        self.pixels.seek(SeekFrom::Start(self.offset as u64)).map_err(at(&partial))?;
+        self.pixels.get_ref().set_len(self.offset as u64).map_err(at(&partial))?;
+        self.list_all().map_err(at(&journal_path))
     }
 
     /// Whether nothing is in it yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.patches.is_empty()
     }
 
     /// Appends a lesion with its square patch of samples: bytes where they are grey values from 0 to 255,
@@ -95,6 +117,26 @@ impl PackWriter {
         samples: &[f32],
         outlines: Option<&[f32]>,
     ) -> Result<(), PackError> {
+        self.append_from(GENERATED, lesion, side, samples, outlines)
+    }
+
+    /// As [`PackWriter::append`], of a patch that is made from `source`: one word that is another as soon as it is made
+    /// from something else.
+    ///
+    /// # Errors
+    /// See [`PackWriter::append`].
+    ///
+    /// # Panics
+    /// See [`PackWriter::append`]; and if `source` has a space in it.
+    pub fn append_from(
+        &mut self,
+        source: &str,
+        lesion: Lesion,
+        side: usize,
+        samples: &[f32],
+        outlines: Option<&[f32]>,
+    ) -> Result<(), PackError> {
+        assert!(!source.contains(char::is_whitespace), "the source is one word");
         assert_eq!(samples.len(), side * side, "the patch is square");
         assert!(outlines.is_none_or(|o| o.len() == samples.len()), "the outlines cover the patch");
         let is_byte = |&v: &f32| v.fract() == 0.0 && (0.0..=255.0).contains(&v);
@@ -113,7 +155,10 @@ impl PackWriter {
         }
         self.offset = end;
         let line = json(&self.path, &entry)?;
-        self.list(entry, line)
+        let patch = Listed { entry, line, source: source.to_owned() };
+        patch.list(&mut self.journal).map_err(at(&self.path))?;
+        self.patches.push(patch);
+        Ok(())
     }
 
     /// Adds the index and the checksum, and gives the pack its name, unless a pack of other bytes has it: then the
@@ -123,7 +168,8 @@ impl PackWriter {
     /// If the file cannot be written or renamed, or another pack has its name.
     pub fn finish(mut self) -> Result<(), PackError> {
         let (partial, journal_path) = partial_paths(&self.path);
-        let index = format!("[{}]", self.lines.join(","));
+        let lines: Vec<&str> = self.patches.iter().map(|patch| patch.line.as_str()).collect();
+        let index = format!("[{}]", lines.join(","));
         self.pixels.write_all(index.as_bytes()).map_err(at(&partial))?;
         self.pixels.write_all(&(self.offset as u64).to_le_bytes()).map_err(at(&partial))?;
         self.pixels.flush().map_err(at(&partial))?;
@@ -144,16 +190,36 @@ impl PackWriter {
         if self.path.exists() && last_bytes(&self.path).map_err(at(&self.path))? != hash[..] {
             return Err(PackError::Replaces(self.path, partial));
         }
-        fs::rename(&partial, &self.path).map_err(at(&self.path))?;
-        fs::remove_file(&journal_path).map_err(at(&journal_path))
+        // In this order: as soon as there is no partial file, another process may begin one, and its journal.
+        fs::remove_file(&journal_path).map_err(at(&journal_path))?;
+        fs::rename(&partial, &self.path).map_err(at(&self.path))
     }
 
-    fn list(&mut self, entry: Entry, line: String) -> Result<(), PackError> {
-        writeln!(self.journal, "{line}").map_err(at(&self.path))?;
-        self.entries.push(entry);
-        self.lines.push(line);
-        Ok(())
+    /// Writes the journal anew.
+    fn list_all(&mut self) -> io::Result<()> {
+        self.journal.seek(SeekFrom::Start(0))?;
+        self.journal.get_ref().set_len(0)?;
+        writeln!(self.journal, "{}", self.source)?;
+        self.patches.iter().try_for_each(|patch| patch.list(&mut self.journal))
     }
+}
+
+impl Listed {
+    fn list(&self, journal: &mut impl Write) -> io::Result<()> {
+        writeln!(journal, "{} {}", self.source, self.line)
+    }
+
+    /// The patch in a line of a journal.
+    fn of(line: &str) -> Option<Self> {
+        let (source, line) = line.split_once(' ')?;
+        let entry = serde_json::from_str(line).ok()?;
+        Some(Self { entry, line: line.to_owned(), source: source.to_owned() })
+    }
+}
+
+/// Where the last patch ends.
+fn end(patches: &[Listed]) -> usize {
+    patches.last().and_then(|patch| patch.entry.end()).unwrap_or(HEADER_BYTES)
 }
 
 /// A table or an image that is given by mistake is not replaced, nor a device.
@@ -190,8 +256,8 @@ fn partial_paths(path: &Path) -> (PathBuf, PathBuf) {
     (with(".partial"), with(".journal"))
 }
 
-/// The patches that an interrupted writer of the same source left whole, with their lines.
-fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<(Entry, String)>> {
+/// The patches that an interrupted writer of the same source left whole.
+fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<Listed>> {
     let bytes = usize::try_from(fs::metadata(partial).ok()?.len()).ok()?;
     let mut start = [0; HEADER_BYTES];
     File::open(partial).ok()?.read_exact(&mut start).ok()?;
@@ -199,9 +265,6 @@ fn interrupted(partial: &Path, journal: &Path, source: &str) -> Option<Vec<(Entr
     if start != header() || lines.next()?.ok()? != source {
         return None;
     }
-    let entries = lines.map_while(|line| {
-        let line = line.ok()?;
-        Some((serde_json::from_str::<Entry>(&line).ok()?, line))
-    });
-    Some(entries.take_while(|(entry, _)| entry.end().is_some_and(|end| end <= bytes)).collect())
+    let patches = lines.map_while(|line| Listed::of(&line.ok()?));
+    Some(patches.take_while(|patch| patch.entry.end().is_some_and(|end| end <= bytes)).collect())
 }

@@ -6,6 +6,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use recist::geometry::{AffineGrid, AffineMap, Point};
 use recist::image::{self, CtFile};
+use sha2::{Digest, Sha256};
 
 use super::outline::Outline;
 use super::raster::Raster;
@@ -114,6 +115,14 @@ impl Backgrounds {
         Ok(Self { slices })
     }
 
+    /// The SHA-256 of the slices' samples, in hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let samples = self.slices.iter().flat_map(|slice| &slice.samples);
+        let hash = samples.fold(Sha256::new(), |hash, sample| hash.chain_update(sample.to_le_bytes()));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A square of a slice, turned, flipped and magnified by chance, whose middle is soft tissue and far from
     /// the slice's own lesions; none if the place that was tried is not.
     pub(super) fn soft_tissue(&self, random: &mut Random, side: usize, long: f64) -> Option<Raster> {
@@ -147,5 +156,5 @@ impl Backgrounds {
 /// A row's image and the ends of the long axis on it.
 fn mark(cells: &Cells<'_>) -> Result<(String, [Point; 2]), String> {
     let end = |x, y| Ok::<_, String>(Point::new(cells.number(x)?, cells.number(y)?));
-    Ok((cells.text("image")?.to_owned(), [end("long_x1", "long_y1")?, end("long_x2", "long_y2")?]))
+    Ok((cells.image()?, [end("long_x1", "long_y1")?, end("long_x2", "long_y2")?]))
 }
