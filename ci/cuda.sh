@@ -80,11 +80,13 @@ on_standin "$program" prepare --phantoms 64 --seed 1 --out "$work/phantoms.pack"
 configure() {
     printf '%s\n' "network = \"$1\"" "batch = $2" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
         'checkpoint = 1000' '[method.sgd]' 'momentum = 0.9' 'weight_decay = 1e-4' >"$work/run.toml"
-    local stage loss localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
+    local stage loss steps=1 average=0 localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
     for stage in stn shn joint; do
         case $stage in stn) loss=$localization ;; shn) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
-        printf '[[stages]]\nstage = "%s"\naverage = 20\nloss = { %s }\n' "$stage" "$loss"
-        printf 'schedule = { cosine = { rate = 1e-3, steps = 20, warm_up = 0 } }\n'
+        # The last one ends with a mean of weights, too.
+        [ "$stage" != joint ] || { steps=20 average=20; }
+        printf '[[stages]]\nstage = "%s"\naverage = %s\nloss = { %s }\n' "$stage" "$average" "$loss"
+        printf 'schedule = { cosine = { rate = 1e-3, steps = %s, warm_up = 0 } }\n' "$steps"
     done >>"$work/run.toml"
     rm -rf "$run"
 }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each room uses only those named before it: [`geometry`], [`mod@image`] and [`engine`] (which uses nothing),
-//! [`bundle`], [`cascade`], then `onnx`, `report` and [`ffi`] side by side. `report` takes whole measurements, and `onnx`
-//! whole cascades, so they stand above them.
+//! [`bundle`], [`cascade`], then `onnx`, `report` and [`ffi`] side by side. `report` takes whole measurements, and
+//! `onnx` whole cascades, so they stand above them.
 
 pub mod bundle;
 pub mod cascade;

@@ -47,8 +47,8 @@ impl Variant {
     /// the stages that train no hourglass too.
     ///
     /// # Errors
-    /// If a stage has no fixed number of steps, there are more or fewer of them than a run can have, or no stage is left
-    /// that trains what the row has.
+    /// If a stage has no fixed number of steps, there are more or fewer of them than a run can have, or no stage is
+    /// left that trains what the row has.
     pub fn configuration(self, full: &Configuration, steps: u64, seed: u64) -> Result<Configuration, String> {
         let mut configuration = Configuration { seed, ..full.clone() };
         let stages = &mut configuration.stages;

@@ -22,6 +22,8 @@ fn pack(folder: &Path, count: u64, readers: u32) -> PathBuf {
         phantom.lesion.readers = (0..readers).map(moved).collect();
         for split in [Split::Train, Split::Val] {
             phantom.lesion.split = split;
+            // Two patients: none may be in two splits.
+            phantom.lesion.patient = format!("{index} of {split}");
             writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
         }
     }

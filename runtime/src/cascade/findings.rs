@@ -3,8 +3,8 @@ use super::{Decoding, Networks, Peak, ThetaOutputs, Workspace, decode};
 use crate::geometry::{AffineGrid, AffineMap, Point, Theta};
 use crate::image::{PATCH_SIZE, sample};
 
-/// The scales s that a lesion in a rough box can have. Its long axis is 0.6 s of the patch's width, which is 1.25 sides of
-/// the box: 0.0375 to 3 of these sides.
+/// The scales s that a lesion in a rough box can have. Its long axis is 0.6 s of the patch's width, which is 1.25 sides
+/// of the box: 0.0375 to 3 of these sides.
 const SCALES: core::ops::RangeInclusive<f64> = 0.05..=4.0;
 
 /// From the normalised patch to the keypoints: both networks, the sampler between them and the decoding behind

@@ -25,8 +25,8 @@ const OBLIQUE: f64 = 0.342_020_143_325_668_7;
 /// Share of the box's side beyond which the long axis fills the box.
 const FILLED: f64 = 0.85;
 
-/// Share of the box's longer side by which an axis may end outside the box. A box of 1.3 times the lesion that is moved by
-/// a quarter of it leaves 0.08 of its side out.
+/// Share of the box's longer side by which an axis may end outside the box. A box of 1.3 times the lesion that is moved
+/// by a quarter of it leaves 0.08 of its side out.
 const OUTSIDE: f64 = 0.1;
 
 /// What the cascade measured.

@@ -1,7 +1,7 @@
 //! The cascade of Tang et al. (MICCAI 2018): from a slice and a rough box to a measurement.
 //!
-//! [`measure`] is the whole way; a model plugs in as [`Networks`], or whole as a [`Cascade`]. Nothing here allocates: every buffer is
-//! part of the caller's [`Workspace`].
+//! [`measure`] is the whole way; a model plugs in as [`Networks`], or whole as a [`Cascade`]. Nothing here allocates:
+//! every buffer is part of the caller's [`Workspace`].
 
 mod decode;
 mod engine_networks;

@@ -24,7 +24,8 @@ pub enum Warning {
     FillsBox = 32,
     /// Mask and axes overlap less than [`LOW_OVERLAP`]: the two networks hardly see the same lesion.
     LowOverlap = 64,
-    /// An axis ends outside the box, by more than a tenth of its longer side: perhaps it is not the lesion that was meant.
+    /// An axis ends outside the box, by more than a tenth of its longer side: perhaps it is not the lesion that was
+    /// meant.
     OutsideBox = 128,
 }
 

@@ -39,7 +39,8 @@ statuses! {
     BundleDamaged = 7, "the bundle is damaged: its checksum does not match";
     BundleForeign = 8, "the bundle is made for another cascade";
     Slice = 9, "width, height or row stride of the slice cannot be";
-    Spacing = 10, "the pixel spacing must be from 0.01 to 10 mm, one at most 4 times the other, or 0 for both where it is unknown";
+    Spacing = 10,
+        "the pixel spacing must be from 0.01 to 10 mm, one at most 4 times the other, or 0 for both where it is unknown";
     Box = 11, "the box is not finite, more than 1e9 pixels away, reversed or empty";
     BoxOutside = 12, "the centre of the box does not lie on the slice";
     BoxSize = 13, "the box is wider or higher than the slice, or its longer side is below 4 pixels";

@@ -23,12 +23,12 @@ pub struct SpacingError {
 }
 
 impl PixelSpacing {
-    /// From a hundredth of a millimetre to a centimetre: CT has from a few hundredths to about two millimetres. What lies
-    /// beyond was written in another unit or has lost its decimal point.
+    /// From a hundredth of a millimetre to a centimetre: CT has from a few hundredths to about two millimetres. What
+    /// lies beyond was written in another unit or has lost its decimal point.
     pub const RANGE: RangeInclusive<f64> = 0.01..=10.0;
 
-    /// How many times as long as wide a pixel can be. What lies beyond is a slice across the sections of a scan, too coarse
-    /// in one direction to be measured, or a slip.
+    /// How many times as long as wide a pixel can be. What lies beyond is a slice across the sections of a scan, too
+    /// coarse in one direction to be measured, or a slip.
     pub const MOST_STRETCHED: f64 = 4.0;
 
     /// One millimetre: with it lengths in millimetres are lengths in pixels, for slices whose spacing is unknown.

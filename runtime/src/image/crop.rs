@@ -15,8 +15,8 @@ pub const MINIMUM_SIDE: f64 = 4.0;
 /// (1.3 * 1.25 / 2 = 0.81 > 0.5 + 0.25).
 pub const MARGIN: f64 = 1.25;
 
-/// What the patch of a box covers, in slice pixels: the box grown to a square in millimetres and by [`MARGIN`]. A network
-/// so sees a lesion in its true shape, whatever the shape of the pixels.
+/// What the patch of a box covers, in slice pixels: the box grown to a square in millimetres and by [`MARGIN`]. A
+/// network so sees a lesion in its true shape, whatever the shape of the pixels.
 #[must_use]
 pub fn patch_square(area: LesionBox, spacing: PixelSpacing) -> LesionBox {
     area.grown_to_square(spacing).scaled(MARGIN)

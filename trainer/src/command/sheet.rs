@@ -9,9 +9,9 @@ use recist_trainer::{check_outputs, check_png};
 
 use super::Run;
 
-/// Draw lesions of a pack as training sees them: random boxes, turns and grey values, the axes that are to be
-/// found and, beside each patch, the mask; over it, in red, where the axes are in the canonical patch. Look at it before
-/// you train.
+/// Draw lesions of a pack as training sees them: random boxes, turns and grey values, the axes that are to be found
+/// and, beside each patch, the mask; over it, in red, where the axes are in the canonical patch. Look at it before you
+/// train.
 #[derive(argh::FromArgs)]
 #[argh(subcommand, name = "sheet")]
 pub(crate) struct DrawSheet {

@@ -116,8 +116,8 @@ fn numbers(rows: &[&Row]) -> Vec<f64> {
 }
 
 impl Table {
-    /// Compares what happened in those of `rows` that the cascade measured. Where it measured none, means and ratios are
-    /// not numbers.
+    /// Compares what happened in those of `rows` that the cascade measured. Where it measured none, means and ratios
+    /// are not numbers.
     #[must_use]
     pub fn of(rows: &[&Row]) -> Self {
         let rows = &Row::measured(rows)[..];

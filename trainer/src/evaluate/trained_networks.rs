@@ -19,8 +19,8 @@ impl<'a, D: Device<f32>> TrainedNetworks<'a, D> {
         Self { cascade, heatmap_size, mask: true }
     }
 
-    /// The same networks with or without their mask: without it, for a localization network that has not learnt one, the
-    /// runtime does not compare the axes with it.
+    /// The same networks with or without their mask: without it, for a localization network that has not learnt one,
+    /// the runtime does not compare the axes with it.
     #[must_use]
     pub const fn with_mask(self, mask: bool) -> Self {
         Self { mask, ..self }

@@ -16,7 +16,8 @@ use crate::network::Network;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
-    /// The network: a preset's name or a network file; a relative path starts at the folder of the configuration's file.
+    /// The network: a preset's name or a network file; a relative path starts at the folder of the configuration's
+    /// file.
     pub network: String,
     /// What every random choice follows from.
     #[serde(default)]

@@ -18,10 +18,10 @@ pub(super) const PICTURES: &str = "pictures";
 const DATA: &str = "data.txt";
 const LOCK: &str = "lock";
 
-/// A run's folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums; what makes it a run, so it is
-/// written after them), `start.safetensors` where it starts from weights of another run or `start-resnet.safetensors`
-/// where from those of a ResNet, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, at the end
-/// `weights.safetensors`, and `lock`: no other process can train in it before this is dropped.
+/// A run's folder: `configuration.toml`, `network.toml`, `data.txt` (the packs' checksums; what makes it a run, so it
+/// is written after them), `start.safetensors` where it starts from weights of another run or
+/// `start-resnet.safetensors` where from those of a ResNet, `metrics.jsonl`, `checkpoint.safetensors`, `pictures/`, at
+/// the end `weights.safetensors`, and `lock`: no other process can train in it before this is dropped.
 #[derive(Debug)]
 pub(super) struct RunFolder {
     path: PathBuf,

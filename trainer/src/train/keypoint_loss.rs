@@ -7,9 +7,9 @@ use crate::network::HEATMAPS;
 /// What is wrong with the endpoints that the runtime would decode: the right angle between keypoints, not heatmaps, is
 /// what the paper asks for (section 2.2).
 ///
-/// The heatmaps' squared error knows nothing of angles and millimetres. Distances and lengths, in widths of the canonical
-/// patch, are what a reader judges by, and their absolute values tend to the middle of several readers' opinions where
-/// squares tend to the mean.
+/// The heatmaps' squared error knows nothing of angles and millimetres. Distances and lengths, in widths of the
+/// canonical patch, are what a reader judges by, and their absolute values tend to the middle of several readers'
+/// opinions where squares tend to the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KeypointLoss {
     /// `L_cos`: the mean of cos² of the angle between the axes. The paper's equation 4 says that its cosine "should

@@ -248,8 +248,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether the networks of the run in `folder` have learnt the mask: by a stage of theirs, or before the run, whose first
-/// weights are then another run's.
+/// Whether the networks of the run in `folder` have learnt the mask: by a stage of theirs, or before the run, whose
+/// first weights are then another run's.
 #[must_use]
 pub fn knows_mask(folder: &Path, configuration: &Configuration) -> bool {
     configuration.teaches_mask() || folder.join(START).exists()

@@ -50,6 +50,8 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
         let mut phantom = phantom(5, index, None);
         for split in [Split::Train, Split::Val] {
             phantom.lesion.split = split;
+            // Two patients: none may be in two splits.
+            phantom.lesion.patient = format!("{index} of {split}");
             writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
         }
     }
