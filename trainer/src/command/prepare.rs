@@ -6,6 +6,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use recist::image::CtFile;
 use recist_trainer::data::{self, Backgrounds, Candidate, CutPatch, Pack, PackWriter, Problems, Split};
+use recist_trainer::hexadecimal;
 use sha2::{Digest, Sha256};
 
 use super::Run;
@@ -255,7 +256,7 @@ impl<'a> Image<'a> {
 /// The SHA-256 of a file: a corrected table is another source, whose lesions are all cut anew.
 fn digest(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&Sha256::digest(bytes)))
 }
 
 fn bar(length: u64) -> ProgressBar {

@@ -77,7 +77,7 @@ impl Weights {
                 digest.update(bytes);
             }
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hexadecimal(&digest.finalize())
     }
 }
 

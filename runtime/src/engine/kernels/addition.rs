@@ -23,7 +23,7 @@ impl Detected {
     pub(in crate::engine) fn add(self, memory: Memory<'_>, job: &Addition) {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has what the kernel was compiled for.
+            // SAFETY: the processor runs the kernel; only steps of validated plans become jobs.
             Kernel::Avx512Vnni => unsafe { super::avx512::add(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.

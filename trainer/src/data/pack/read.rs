@@ -69,7 +69,7 @@ impl Pack {
         if Sha256::digest(&map[..map.len() - HASH_BYTES]).as_slice() != hash {
             return Err(named(PackError::Damaged));
         }
-        let digest = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = crate::hexadecimal(hash);
         let entries: Vec<Entry> = serde_json::from_slice(&content[offset..])
             .map_err(|error| PackError::Index(path.to_owned(), error.to_string()))?;
         for entry in &entries {

@@ -120,7 +120,7 @@ impl Backgrounds {
     pub fn digest(&self) -> String {
         let samples = self.slices.iter().flat_map(|slice| &slice.samples);
         let hash = samples.fold(Sha256::new(), |hash, sample| hash.chain_update(sample.to_le_bytes()));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hexadecimal(&hash.finalize())
     }
 
     /// A square of a slice, turned, flipped and magnified by chance, whose middle is soft tissue and far from
