@@ -317,8 +317,8 @@ recist_status recist_open(const void *bundle, size_t bundle_bytes, void *memory,
  * the call; options may be NULL. Writes *out in full and, where asked for, the
  * outline of the largest part of the lesion mask: a closed polygon, clockwise on the
  * screen, its first point not repeated. The polygon's area is not mask_area_mm2, which
- * counts the mask's pixels in all its parts. The same slice, box and bundle give the same bits on every processor
- * and kernel; only the times differ.
+ * counts the mask's pixels in all its parts. The same slice, box and bundle give the
+ * same bits on every processor and kernel; only the times differ.
  *
  * RECIST_NULL, RECIST_STRUCT_SIZE, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY,
  * RECIST_SLICE, RECIST_SPACING, RECIST_BOX, RECIST_BOX_OUTSIDE, RECIST_BOX_SIZE,
