@@ -3,7 +3,7 @@
 //!     cargo bench -p recist-runtime --bench cascade
 
 use divan::{Bencher, black_box};
-use recist::cascade::{Decoding, decode};
+use recist::cascade::decode;
 use recist::geometry::{AffineGrid, LesionBox, Point, Theta};
 use recist::image::{CtSlice, PATCH_PIXELS, PATCH_SIZE, Patch, Samples, crop, normalise, sample};
 
@@ -50,8 +50,6 @@ fn sample_canonical(bencher: Bencher<'_, '_>) {
 fn decode_four_heatmaps_of(bencher: Bencher<'_, '_>, size: usize) {
     let maps: Vec<f32> = (0..4 * size * size).map(|i| (i * i % 97) as f32 / 97.0).collect();
     bencher.bench_local(|| {
-        maps.chunks_exact(size * size)
-            .map(|m| decode(black_box(m), size, Decoding::SubPixel).confidence)
-            .sum::<f32>()
+        maps.chunks_exact(size * size).map(|m| decode(black_box(m), size).confidence).sum::<f32>()
     });
 }

@@ -1,6 +1,6 @@
 //! The cascade with a perfect model: what is lost between a reader's endpoints and the measurement.
 
-use recist::cascade::{Decoding, Networks, Workspace, decode, measure};
+use recist::cascade::{Neighbourhood, Networks, Workspace, decode, measure};
 use recist::geometry::{AffineMap, Keypoints, LesionBox, Point, Theta};
 use recist::image::{CtFile, PATCH_SIZE};
 use recist_tests::oracle::Oracle;
@@ -29,7 +29,7 @@ fn rough_box(keypoints: &Keypoints, uniform: &mut Uniform) -> LesionBox {
 }
 
 /// Mean endpoint distance, in patch pixels, after the way to ideal heatmaps and back.
-fn mean_error(marks: &[Mark], heatmap_size: usize, decoding: Decoding) -> f64 {
+fn mean_error(marks: &[Mark], heatmap_size: usize, find: fn(&[f32], usize) -> Point) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     let mut uniform = Uniform(11);
     for mark in marks {
@@ -43,7 +43,7 @@ fn mean_error(marks: &[Mark], heatmap_size: usize, decoding: Decoding) -> f64 {
         let to_slice = AffineMap::pixels_to_normalised(heatmap_size).then(canonical_to_slice);
         let mut found = heatmaps
             .chunks_exact(heatmap_size * heatmap_size)
-            .map(|map| to_slice.apply(decode(map, heatmap_size, decoding).position));
+            .map(|map| to_slice.apply(find(map, heatmap_size)));
         let found = Keypoints::from_array([(); 4].map(|()| found.next().unwrap()));
         let patch_pixel = square.width() / PATCH_SIZE as f64;
         sum += distance(&found, &mark.keypoints) / patch_pixel;
@@ -74,8 +74,11 @@ fn marks() -> Option<Vec<Mark>> {
 fn ideal_heatmaps_give_the_readers_endpoints_back_as_closely_as_stated() {
     let Some(marks) = marks() else { return };
     let [[small, small_maximum], [large, large_maximum]] = [32, 64].map(|size| {
-        let sub_pixel = mean_error(&marks, size, Decoding::SubPixel);
-        let maximum = mean_error(&marks, size, Decoding::Maximum);
+        let sub_pixel = mean_error(&marks, size, |map, size| decode(map, size).position);
+        let maximum = mean_error(&marks, size, |map, size| {
+            let [x, y] = Neighbourhood::of(map, size).maximum;
+            Point::new(x as f64, y as f64)
+        });
         assert!(sub_pixel < BAR_PATCH_PIXELS, "{size}: {sub_pixel}");
         assert!(maximum > 4.0 * BAR_PATCH_PIXELS, "control: the maximum alone would pass with {maximum}");
         [sub_pixel, maximum]

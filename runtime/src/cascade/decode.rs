@@ -6,19 +6,6 @@ pub const REACH: usize = 3;
 /// The sum of an ideal heatmap: a Gaussian of peak 1 and standard deviation 1 pixel (2 pi).
 const IDEAL_SUM: f32 = core::f32::consts::TAU;
 
-/// How a heatmap becomes a point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Decoding {
-    /// The pixel with the largest value, as the paper does.
-    Maximum,
-    /// The centre of mass of the positive values within three pixels of the maximum.
-    ///
-    /// On ideal maps at least three pixels from the edge it is exact to 0.02 pixel. Where readers disagree a
-    /// trained map is the mean of Gaussians at their endpoints, and the centre of mass is the mean endpoint.
-    #[default]
-    SubPixel,
-}
-
 /// What a heatmap says of its keypoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peak {
@@ -65,14 +52,16 @@ impl Neighbourhood {
     }
 }
 
-/// Finds the keypoint of one heatmap of `size` x `size` values, row by row.
+/// Finds the keypoint of one heatmap of `size` x `size` values, row by row: the centre of mass of the positive
+/// values within three pixels of the maximum (the paper takes the maximum itself).
 ///
-/// A map without a positive value has confidence 0.
+/// On ideal maps at least three pixels from the edge it is exact to 0.02 pixel. Where readers disagree a trained
+/// map is the mean of Gaussians at their endpoints, and the centre of mass is the mean endpoint. A map without a positive value has confidence 0.
 ///
 /// # Panics
 /// If the map has another size than stated.
 #[must_use]
-pub fn decode(heatmap: &[f32], size: usize, decoding: Decoding) -> Peak {
+pub fn decode(heatmap: &[f32], size: usize) -> Peak {
     assert_eq!(heatmap.len(), size * size, "a heatmap is square");
     let neighbourhood = Neighbourhood::of(heatmap, size);
     let [x, y] = neighbourhood.maximum;
@@ -84,13 +73,9 @@ pub fn decode(heatmap: &[f32], size: usize, decoding: Decoding) -> Peak {
         sum_y += value * (row as f32 - y as f32);
     }
     let maximum = Point::new(x as f64, y as f64);
-    let position = match decoding {
-        Decoding::SubPixel if sum > 0.0 => {
-            maximum + Point::new(f64::from(sum_x / sum), f64::from(sum_y / sum))
-        }
-        Decoding::SubPixel | Decoding::Maximum => maximum,
-    };
-    Peak { position, confidence: (sum / IDEAL_SUM).min(1.0) }
+    let offset =
+        if sum > 0.0 { Point::new(f64::from(sum_x / sum), f64::from(sum_y / sum)) } else { Point::default() };
+    Peak { position: maximum + offset, confidence: (sum / IDEAL_SUM).min(1.0) }
 }
 
 #[cfg(test)]
@@ -108,14 +93,23 @@ mod tests {
             .collect()
     }
 
-    /// The largest distance between the decoded and the true point over a grid of sub-pixel positions.
-    fn worst_error(size: usize, quantum: Option<f32>, decoding: Decoding) -> f64 {
+    fn decoded(heatmap: &[f32], size: usize) -> Point {
+        decode(heatmap, size).position
+    }
+
+    fn maximum(heatmap: &[f32], size: usize) -> Point {
+        let [x, y] = Neighbourhood::of(heatmap, size).maximum;
+        Point::new(x as f64, y as f64)
+    }
+
+    /// The largest distance between the found and the true point over a grid of sub-pixel positions.
+    fn worst_error(size: usize, quantum: Option<f32>, find: fn(&[f32], usize) -> Point) -> f64 {
         let mut worst = 0.0_f64;
         for i in 0..20 {
             for j in 0..20 {
                 let center = Point::new(9.0 + f64::from(i) / 20.0, 14.0 + f64::from(j) / 20.0);
-                let peak = decode(&gaussian(size, center, quantum), size, decoding);
-                worst = worst.max(peak.position.distance(center));
+                let found = find(&gaussian(size, center, quantum), size);
+                worst = worst.max(found.distance(center));
             }
         }
         worst
@@ -124,16 +118,16 @@ mod tests {
     #[test]
     fn ideal_maps_are_decoded_to_a_fiftieth_of_a_pixel() {
         for size in [32, 64] {
-            let worst = worst_error(size, None, Decoding::SubPixel);
+            let worst = worst_error(size, None, decoded);
             assert!(worst < 0.02, "size {size}: {worst} px");
-            let maximum = worst_error(size, None, Decoding::Maximum);
+            let maximum = worst_error(size, None, maximum);
             assert!(maximum > 0.6, "control: the maximum alone is off by up to {maximum} px");
         }
     }
 
     #[test]
     fn maps_of_seven_bits_are_decoded_nearly_as_well() {
-        let worst = worst_error(32, Some(1.0 / 64.0), Decoding::SubPixel);
+        let worst = worst_error(32, Some(1.0 / 64.0), decoded);
         assert!(worst < 0.04, "{worst} px");
     }
 
@@ -141,16 +135,16 @@ mod tests {
     fn confidence_is_the_share_of_an_ideal_peak() {
         let center = Point::new(12.3, 15.8);
         let ideal = gaussian(32, center, None);
-        assert!(decode(&ideal, 32, Decoding::SubPixel).confidence > 0.97);
+        assert!(decode(&ideal, 32).confidence > 0.97);
         let undecided: Vec<f32> = ideal
             .iter()
             .zip(gaussian(32, Point::new(24.0, 4.0), None))
             .map(|(a, b)| 0.6 * a + 0.4 * b)
             .collect();
-        let peak = decode(&undecided, 32, Decoding::SubPixel);
+        let peak = decode(&undecided, 32);
         assert!((peak.confidence - 0.6).abs() < 0.02 && peak.position.distance(center) < 0.02, "{peak:?}");
         for nothing in [0.0, -1.0, f32::NAN] {
-            assert_eq!(decode(&vec![nothing; 1024], 32, Decoding::SubPixel).confidence, 0.0);
+            assert_eq!(decode(&vec![nothing; 1024], 32).confidence, 0.0);
         }
     }
 
@@ -168,7 +162,7 @@ mod tests {
     #[test]
     fn a_map_without_a_positive_value_has_a_position_all_the_same() {
         for nothing in [0.0, -1.0, f32::NAN] {
-            let peak = decode(&[nothing; 256], 16, Decoding::SubPixel);
+            let peak = decode(&[nothing; 256], 16);
             assert_eq!(peak, Peak { position: Point::default(), confidence: 0.0 }, "{nothing}");
         }
     }
@@ -177,7 +171,7 @@ mod tests {
     fn a_peak_at_the_edge_stays_inside_the_map() {
         for (x, y) in [(0.0, 0.0), (31.0, 0.4), (30.6, 31.0), (0.2, 16.0)] {
             let center = Point::new(x, y);
-            let peak = decode(&gaussian(32, center, None), 32, Decoding::SubPixel);
+            let peak = decode(&gaussian(32, center, None), 32);
             assert!(peak.position.distance(center) < 0.6, "{center:?} {peak:?}");
         }
     }

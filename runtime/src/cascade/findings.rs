@@ -1,5 +1,5 @@
 use super::measure::{MeasureError, Stage};
-use super::{Decoding, Networks, Peak, ThetaOutputs, Workspace, decode};
+use super::{Networks, Peak, ThetaOutputs, Workspace, decode};
 use crate::geometry::{AffineGrid, AffineMap, Point, Theta};
 use crate::image::{PATCH_SIZE, sample};
 
@@ -75,7 +75,7 @@ impl CanonicalKeypoint {
     pub(crate) fn decode(heatmaps: &[f32], size: usize) -> [Self; 4] {
         let mut keypoints = [Self::default(); 4];
         for (keypoint, heatmap) in keypoints.iter_mut().zip(heatmaps.chunks_exact(size * size)) {
-            let Peak { position, confidence } = decode(heatmap, size, Decoding::default());
+            let Peak { position, confidence } = decode(heatmap, size);
             let position = AffineMap::pixels_to_normalised(size).apply(position);
             *keypoint = Self { position, confidence };
         }

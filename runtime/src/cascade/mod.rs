@@ -14,7 +14,7 @@ mod overlap;
 mod warnings;
 mod workspace;
 
-pub use decode::{Decoding, Neighbourhood, Peak, REACH, decode};
+pub use decode::{Neighbourhood, Peak, REACH, decode};
 pub use engine_networks::{EngineNetworks, Plans, PlansError};
 pub use exponential::exponential;
 #[cfg(feature = "onnx")]

@@ -1,5 +1,5 @@
+use tract_core::internal::*;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
 
 use crate::cascade::CanonicalKeypoint;
 

@@ -1,9 +1,9 @@
+use tract_core::ops::binary::TypedBinOp;
+use tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
+use tract_core::ops::element_wise::ElementWiseOp;
+use tract_core::ops::nn::{Reduce, Reducer};
+use tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::binary::TypedBinOp;
-use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
-use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
-use tract_onnx::tract_core::ops::nn::{Reduce, Reducer};
-use tract_onnx::tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8};
 
 use super::integers::{Integers, values};
 use super::{OnnxError, attributes, file};

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tract_core::internal::*;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
 
 use super::decoding_operator::DecodingOperator;
 use super::sampler_operator::SamplerOperator;

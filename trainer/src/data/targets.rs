@@ -135,7 +135,7 @@ pub fn gaussian_heatmaps(keypoints: &Keypoints, theta: Theta, size: usize) -> Re
 
 #[cfg(test)]
 mod tests {
-    use recist::cascade::{Decoding, decode};
+    use recist::cascade::decode;
 
     use super::*;
 
@@ -174,8 +174,7 @@ mod tests {
             let keypoints = turned(degrees);
             let (_, theta) = Targets::of(&keypoints).unwrap();
             let maps = gaussian_heatmaps(&keypoints, theta, 32).unwrap();
-            let points: Vec<Point> =
-                maps.chunks_exact(32 * 32).map(|map| decode(map, 32, Decoding::default()).position).collect();
+            let points: Vec<Point> = maps.chunks_exact(32 * 32).map(|map| decode(map, 32).position).collect();
             assert!((points[0].y - points[1].y).abs() < 0.1, "{degrees}: the long axis is horizontal");
             assert!(points[1].x - points[0].x > 15.0, "{degrees}: left, right");
             assert!(points[3].y - points[2].y > 8.0, "{degrees}: top, bottom");

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use recist::cascade::{Decoding, decode};
+use recist::cascade::decode;
 use recist::geometry::Point;
 use recist::image::PATCH_SIZE;
 
@@ -67,7 +67,7 @@ impl Parity {
         let maps = first.heatmaps.chunks_exact(size * size).zip(second.heatmaps.chunks_exact(size * size));
         let distances: Vec<f64> = maps
             .map(|(a, b)| {
-                let [a, b]: [Point; 2] = [a, b].map(|map| decode(map, size, Decoding::default()).position);
+                let [a, b]: [Point; 2] = [a, b].map(|map| decode(map, size).position);
                 pixels * a.distance(b)
             })
             .collect();

@@ -1,4 +1,4 @@
-use recist::cascade::{Decoding, Neighbourhood, REACH, decode};
+use recist::cascade::{Neighbourhood, REACH, decode};
 use recist::geometry::Point;
 
 use super::losses::narrow;
@@ -98,7 +98,7 @@ struct Decoded {
 impl Decoded {
     fn of(maps: &[f32], keypoint: usize, size: usize) -> Self {
         let map: Vec<f32> = maps.iter().skip(keypoint).step_by(HEATMAPS).copied().collect();
-        let position = decode(&map, size, Decoding::SubPixel).position;
+        let position = decode(&map, size).position;
         Self { map, position }
     }
 
