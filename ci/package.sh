@@ -27,9 +27,11 @@ cargo rustc --quiet -p recist-runtime --no-default-features --profile device --l
     --crate-type staticlib,cdylib -- -C "link-arg=-Wl,-soname,librecist.so.$abi"
 built=target/${CARGO_BUILD_TARGET:-}/device
 
-# What else lies in the folder stays.
-rm -rf "$package"/include/recist.{h,hpp} "$package"/lib/librecist.* "$package/share/recist"
-mkdir -p "$package"/{include,lib/pkgconfig,share/recist/{examples,models}}
+# What else lies in the folder stays, also beside these files.
+share=$package/share/recist
+rm -rf "$package"/include/recist.{h,hpp} "$package"/lib/librecist.{a,so,so.[0-9]} "$share"/{SOUP.md,LICENSE-*,licences} \
+    "$share"/examples/{measure.c,measure.cpp,CMakeLists.txt} "$share"/models/{edge.recist,README.md}
+mkdir -p "$package"/{include,lib/pkgconfig} "$share"/{examples,models}
 # First of all: by it the next call knows a package, even one that was not finished.
 cat >"$package/lib/pkgconfig/recist.pc" <<PC
 prefix=\${pcfiledir}/../..
@@ -42,9 +44,9 @@ Libs.private: -lpthread -ldl -lm
 PC
 
 cp runtime/include/recist.h runtime/include/recist.hpp "$package/include/"
-cp runtime/SOUP.md LICENSE-MIT LICENSE-APACHE "$package/share/recist/"
-cp tests/c/measure.c tests/c/measure.cpp tests/c/CMakeLists.txt "$package/share/recist/examples/"
-cp models/edge.recist models/README.md "$package/share/recist/models/"
+cp runtime/SOUP.md LICENSE-MIT LICENSE-APACHE "$share/"
+cp tests/c/measure.c tests/c/measure.cpp tests/c/CMakeLists.txt "$share/examples/"
+cp models/edge.recist models/README.md "$share/models/"
 
 crates=$(cargo tree -p recist-runtime --no-default-features --edges normal,no-proc-macro --prefix none \
     --target "${CARGO_BUILD_TARGET:-$(rustc -vV | sed -n 's/^host: //p')}" |
@@ -52,13 +54,13 @@ crates=$(cargo tree -p recist-runtime --no-default-features --edges normal,no-pr
 manifests=$(cargo metadata --format-version 1 | grep -o '"manifest_path":"[^"]*"' | cut -d '"' -f 4)
 for crate in $crates; do
     manifest=$(grep "/$crate/Cargo.toml\$" <<<"$manifests")
-    mkdir -p "$package/share/recist/licences/$crate"
+    mkdir -p "$share/licences/$crate"
     find "$(dirname "$manifest")" -maxdepth 1 -type f \( -iname 'LICEN[CS]E*' -o -iname 'COPYING*' -o -iname 'NOTICE*' \) \
-        -exec cp {} "$package/share/recist/licences/$crate/" \;
+        -exec cp {} "$share/licences/$crate/" \;
 done
 standard=$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html
 if [ -f "$standard" ]; then
-    cp "$standard" "$package/share/recist/licences/rust-standard-library.html"
+    cp "$standard" "$share/licences/rust-standard-library.html"
 else
     echo "$standard is not there: the licences of Rust's standard library are for you to add" >&2
 fi

@@ -134,7 +134,8 @@ typedef int32_t recist_status;
 #define RECIST_NO_LESION 15
 /* Another call is running on this model. */
 #define RECIST_BUSY 16
-/* The pointer is no open model: closed, or its memory overwritten. */
+/* The pointer is no open model: it was closed, or none was opened there. Whether the
+ * memory of an open one was overwritten since is not found out. */
 #define RECIST_NOT_OPEN 17
 /* The kernel asked for is unknown or does not run on this processor. */
 #define RECIST_KERNEL 18
@@ -172,13 +173,16 @@ typedef struct recist_box {
     double y1; /* bottom */
 } recist_box;
 
-/* A CT slice, borrowed for one call. Start from RECIST_SLICE_INIT. */
+/*
+ * A CT slice, borrowed for one call. Start from RECIST_SLICE_INIT. Samples have any
+ * values; below -1024 they count as -1024: there is nothing but padding.
+ */
 typedef struct recist_slice {
     uint32_t struct_size;     /* set by the macro */
-    uint32_t width;           /* columns, 1 to 1000000000 */
-    uint32_t height;          /* rows, 1 to 1000000000 */
+    uint32_t width;           /* columns, 1 to 100000000 */
+    uint32_t height;          /* rows, 1 to 100000000 */
     uint32_t row_stride;      /* samples from one row's start to the next, >= width */
-    const int16_t *hu;        /* (height - 1) * row_stride + width Hounsfield units, any values */
+    const int16_t *hu;        /* (height - 1) * row_stride + width Hounsfield units */
     double row_spacing_mm;    /* between rows (vertical); 0 if unknown */
     double column_spacing_mm; /* between columns (horizontal); 0 if unknown */
 } recist_slice;
@@ -212,11 +216,11 @@ typedef struct recist_options {
 #define RECIST_WARNING_NO_SPACING 1         /* no pixel spacing, so no millimetres */
 #define RECIST_WARNING_BEYOND_SLICE 2       /* the box, as a square, reaches beyond the slice */
 #define RECIST_WARNING_LOW_CONFIDENCE 4     /* an endpoint is not clear */
-#define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the model's view ends */
+#define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the slice or the view ends */
 #define RECIST_WARNING_NOT_PERPENDICULAR 16 /* the axes seen were far from perpendicular */
-#define RECIST_WARNING_FILLS_BOX 32         /* the lesion fills the box: draw it larger */
+#define RECIST_WARNING_FILLS_BOX 32         /* what was measured fills the box */
 #define RECIST_WARNING_LOW_OVERLAP 64       /* the model's mask and axes hardly show the same thing */
-#define RECIST_WARNING_OUTSIDE_BOX 128      /* an axis ends outside the box: is it the lesion meant? */
+#define RECIST_WARNING_OUTSIDE_BOX 128      /* an axis ends far outside the box (a tenth of it) */
 
 /*
  * A measurement. Start from RECIST_MEASUREMENT_INIT.
@@ -238,7 +242,7 @@ typedef struct recist_measurement {
     double short_px;
     double long_mm;           /* NaN without spacing */
     double short_mm;          /* NaN without spacing */
-    double mask_area_mm2;     /* of the mask's pixels; NaN without spacing */
+    double mask_area_mm2;     /* of the mask's pixels, also beyond the slice; NaN without spacing */
     double confidence;        /* of the least clear endpoint, 0 to 1; not a probability of truth */
     recist_point keypoints[4];    /* two ends of one axis, two of the other */
     double keypoint_confidence[4]; /* of each keypoint, in their order */
@@ -317,8 +321,10 @@ recist_status recist_open(const void *bundle, size_t bundle_bytes, void *memory,
  * the call; options may be NULL. Writes *out in full and, where asked for, the
  * outline of the largest part of the lesion mask: a closed polygon, clockwise on the
  * screen, its first point not repeated. The polygon's area is not mask_area_mm2, which
- * counts the mask's pixels in all its parts. The same slice, box and bundle give the
- * same bits on every processor and kernel; only the times differ.
+ * counts the mask's pixels in all its parts. Both may reach beyond the slice, where
+ * the nearest edge sample counts: clip the outline before you index. The same slice,
+ * box and bundle give the same bits on every processor and kernel; only the times
+ * differ.
  *
  * RECIST_NULL, RECIST_STRUCT_SIZE, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY,
  * RECIST_SLICE, RECIST_SPACING, RECIST_BOX, RECIST_BOX_OUTSIDE, RECIST_BOX_SIZE,
@@ -337,8 +343,9 @@ recist_status recist_describe(recist_model *model, recist_info *out);
 
 /*
  * recist_self_test measures the slices stored in the bundle with a kernel
- * (RECIST_KERNEL_...) and compares every bit. Run it once on each new kind of
- * machine. A bundle without test vectors passes.
+ * (RECIST_KERNEL_...) and compares every bit of the axes' ends and of the confidence;
+ * mask area and outline are not compared. Run it once on each new kind of machine. A
+ * bundle without test vectors passes.
  *
  * RECIST_NULL, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY, RECIST_KERNEL,
  * RECIST_SELF_TEST, RECIST_ROUNDING, RECIST_INTERNAL.

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 static std::vector<char> load(const char *path)
 {
     std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error(std::string(path) + " cannot be read");
     file.exceptions(std::ios::badbit);
     return std::vector<char>(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
@@ -82,7 +84,10 @@ try {
     slice.row_spacing_mm = std::atof(argv[5]);
     slice.column_spacing_mm = std::atof(argv[6]);
     slice.hu = reinterpret_cast<const int16_t *>(samples.data());
-    if (samples.size() / sizeof(int16_t) < std::size_t(slice.width) * slice.height) return 2;
+    if (samples.size() / sizeof(int16_t) != uint64_t(slice.width) * slice.height) {
+        std::fprintf(stderr, "measure: %s does not hold %s x %s samples\n", argv[2], argv[3], argv[4]);
+        return 2;
+    }
     const recist_box box = { std::atof(argv[7]), std::atof(argv[8]), std::atof(argv[9]), std::atof(argv[10]) };
     std::vector<recist_point> outline(RECIST_OUTLINE_POINTS);
     recist_options options = RECIST_OPTIONS_INIT;

@@ -41,8 +41,8 @@ impl Networks for Oracle {
     fn localize(&mut self, _: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
         let to_canonical = self.theta.canonical_to_patch().inverse().expect("theta has a scale");
         let ends = self.keypoints.map(|p| to_canonical.apply(p));
-        let half_short = ends.short_start.distance(ends.short_end) / 2.0;
-        let half_long = ends.long_start.distance(ends.long_end) / 2.0;
+        let half_short = ends.short().length() / 2.0;
+        let half_long = ends.long().length() / 2.0;
         for (i, value) in mask.iter_mut().enumerate() {
             let pixel = Point::new((i % MASK_SIZE) as f64, (i / MASK_SIZE) as f64);
             let at = to_canonical.apply(AffineMap::pixels_to_normalised(MASK_SIZE).apply(pixel));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use recist::geometry::PixelSpacing;
-use recist::image::CtFile;
+use recist::image::{CtFile, write_grey16};
 use recist_tests::{golden, real_data};
 use sha2::{Digest, Sha256};
 
@@ -177,12 +177,40 @@ fn grey_of_which_a_value_is_transparent_is_refused_and_never_cut_to_8_bits() {
 }
 
 #[test]
+fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values() {
+    let hu = |x: i32| if x < 40 { -1000 + x } else { x };
+    type Coding = (&'static str, fn(i32) -> i32, Option<&'static str>);
+    let codings: [Coding; 6] = [
+        ("DeepLesion's", |hu| hu, None),
+        ("padded with the lowest number", |hu| if hu < -990 { -32768 } else { hu }, None),
+        ("signed samples", |hu| (hu & 0xFFFF) - 32768, Some("PNG is 16-bit grey, and 99 % of it")),
+        (
+            "stored values without their intercept",
+            |hu| hu + 1024 - 32768,
+            Some("98 % of it lies beyond -4096 to 20000 HU"),
+        ),
+        ("grey values", |hu| (hu + 1000) * 64 - 32768, Some("a 16-bit PNG holds Hounsfield units + 32768")),
+        ("metal in one of 100 samples", |hu| if hu == 40 { 30_000 } else { hu }, None),
+    ];
+    let path = std::env::temp_dir().join(format!("recist-coding-{}.png", std::process::id()));
+    for (name, coding, want) in codings {
+        let samples: Vec<i16> = (0..200 * 2).map(|at| i16::try_from(coding(hu(at % 200))).unwrap()).collect();
+        write_grey16(&path, [200, 2], &samples).unwrap();
+        let error = CtFile::read(&path, None).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), want.is_some(), "{name}: {error:?}");
+        assert!(error.is_none_or(|error| error.contains(want.unwrap())), "{name}");
+    }
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn damaged_files_end_in_an_error_or_a_slice() {
     let mut state = 5_u64;
     let mut random = move |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
+    let (mut errors, mut slices) = (0, 0);
     for file in goldens().iter().map(|f| f.with_extension("dcm")).chain([golden("png/grey16.png")]) {
         let whole = fs::read(&file).unwrap();
         for _ in 0..50 {
@@ -192,7 +220,14 @@ fn damaged_files_end_in_an_error_or_a_slice() {
                 bytes[at] = [0, 1, 0x7F, 0x80, 0xFF][random(5)];
             }
             bytes.truncate(bytes.len() - random(3) * random(40));
-            let _ = CtFile::decode(&bytes, [None, Some(1)][random(2)]);
+            match CtFile::decode(&bytes, [None, Some(1)][random(2)]) {
+                Err(_) => errors += 1,
+                Ok(file) => {
+                    slices += 1;
+                    assert_eq!(file.samples().len(), file.slice().width() * file.slice().height());
+                }
+            }
         }
     }
+    assert!(errors > 100 && slices > 100, "{errors} errors, {slices} slices");
 }

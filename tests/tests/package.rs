@@ -114,21 +114,32 @@ fn a_folder_that_is_no_earlier_package_is_refused_and_left_as_it_is() {
 #[test]
 fn an_earlier_package_is_replaced_and_what_else_its_folder_holds_stays() {
     let checkout = Checkout::new("replaced");
-    for file in ["lib/pkgconfig/recist.pc", "lib/librecist.so.0", "include/recist.h", "share/recist/old.c"] {
+    let old = ["lib/librecist.so.0", "share/recist/licences/old/LICENSE"];
+    for file in ["lib/pkgconfig/recist.pc", "include/recist.h"].into_iter().chain(old) {
         checkout.write(&format!("prefix/{file}"), "old");
     }
-    for file in ["bin/program", "lib/libother.so", "lib/pkgconfig/other.pc", "include/other.h", "measure"] {
+    let kept = [
+        "bin/program",
+        "lib/libother.so",
+        "lib/librecist.so.1.sig",
+        "lib/pkgconfig/other.pc",
+        "include/other.h",
+        "share/recist/models/own.recist",
+        "share/recist/certificate.txt",
+        "measure",
+    ];
+    for file in kept {
         checkout.write(&format!("prefix/{file}"), "kept");
     }
     let output = checkout.package("prefix", &[]);
     assert!(output.status.success(), "{output:?}");
-    for file in ["bin/program", "lib/libother.so", "lib/pkgconfig/other.pc", "include/other.h", "measure"] {
+    for file in kept {
         assert_eq!(checkout.read(&format!("prefix/{file}")).as_deref(), Some("kept"), "{file}");
     }
     for file in ["lib/pkgconfig/recist.pc", "include/recist.h", "include/recist.hpp", "lib/librecist.a"] {
         assert_ne!(checkout.read(&format!("prefix/{file}")).unwrap(), "old", "{file}");
     }
-    for file in ["lib/librecist.so.0", "share/recist/old.c"] {
+    for file in old {
         assert!(!checkout.has(format!("prefix/{file}")), "{file} is of the earlier package only");
     }
 }

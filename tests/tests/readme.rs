@@ -1,6 +1,7 @@
 //! The commands that README.md shows are run as it shows them; those of `recist-train` by the trainer's tests.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 
 use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
@@ -206,22 +207,22 @@ fn run_script(lines: &str) -> String {
     c_package::run(Command::new("sh").args(["-e", "-c", &script]).current_dir(repository()))
 }
 
-/// As [`run_script`], with the only block that holds `part`.
-fn run_block(part: &str) -> String {
+/// The only block that holds `part`.
+fn block(part: &str) -> String {
     let mut with_part = blocks().into_iter().filter(|block| block.contains(part));
     let block = with_part.next().unwrap();
     assert!(with_part.next().is_none(), "more than one block with {part:?}");
-    run_script(&block)
+    block
 }
 
 #[test]
 fn the_c_recipes_build_the_example_that_measures_the_lesion() {
     assert_eq!(package(), repository().join("target/c-package"));
-    let [shared, placed, cmake] = ["$(pkg-config", "librecist.a \\", "cmake -S"];
+    let [shared, placed, cmake] = ["$(pkg-config", "librecist.a \\", "cmake -S"].map(block);
     let call = command("target/measure ");
     let measured = |program: &str| run_script(&call.replacen("target/measure", program, 1));
     run_script(&command("make_slice.c"));
-    run_block(placed);
+    run_script(&placed);
     // The lesion of make_slice.c is 38 x 24 pixels of 0.75 mm.
     let want = measured("target/measure-static");
     let number = |name: &str| -> f64 {
@@ -231,10 +232,13 @@ fn the_c_recipes_build_the_example_that_measures_the_lesion() {
     let (long, short) = (number("long_mm"), number("short_mm"));
     assert!((long - 28.5).abs() < 2.0 && (short - 18.0).abs() < 2.0, "{want}");
     for _ in installed(&["pkg-config"]) {
-        assert_eq!(run_block(shared), want);
+        assert_eq!(run_script(&shared), want);
         for _ in installed(&["cmake"]) {
-            run_block(cmake);
-            assert_eq!(measured("target/examples/measure"), want);
+            for script in [cmake.clone(), [&shared[..], &cmake].concat()] {
+                fs::remove_dir_all(repository().join("target/examples")).ok();
+                run_script(&script);
+                assert_eq!(measured("target/examples/measure"), want);
+            }
         }
     }
 }

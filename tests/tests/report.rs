@@ -1,4 +1,4 @@
-//! The report's JSON is the contract's, field by field.
+//! The report's JSON is README's, field by field.
 
 use recist::cascade::{Workspace, measure};
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
@@ -31,7 +31,7 @@ fn shape(json: &str) -> String {
 }
 
 #[test]
-fn the_json_line_has_the_contracts_fields_in_order() {
+fn the_json_line_has_the_stated_fields_in_order() {
     let json = json(PixelSpacing::new(0.5, 0.5).ok());
     let want = concat!(
         r##"{"image":"a \"b\"#dcm","box":[#,#,#,#],"long_axis":{"start":[#,#],"end":[#,#],"px":#,"mm":#},"##,

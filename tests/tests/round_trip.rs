@@ -1,7 +1,7 @@
 //! The cascade with a perfect model: what is lost between a reader's endpoints and the measurement.
 
 use recist::cascade::{Neighbourhood, Networks, Workspace, decode, measure};
-use recist::geometry::{AffineMap, Keypoints, LesionBox, Point, Theta};
+use recist::geometry::{AffineMap, Axis, Keypoints, LesionBox, Point, Theta};
 use recist::image::{CtFile, PATCH_SIZE};
 use recist_tests::oracle::Oracle;
 use recist_tests::readers::{Mark, read};
@@ -21,7 +21,7 @@ impl Uniform {
     }
 }
 
-/// The rough box by the law of the contract: 2 to 2.5 times the lesion, its centre off by up to a quarter.
+/// The rough box by the law of boxes: 2 to 2.5 times the lesion, its centre off by up to a quarter.
 fn rough_box(keypoints: &Keypoints, uniform: &mut Uniform) -> LesionBox {
     let scale = 2.0 + 0.5 * uniform.next();
     let offset = Point::new(uniform.next() - 0.5, uniform.next() - 0.5) * 0.5;
@@ -54,12 +54,11 @@ fn mean_error(marks: &[Mark], heatmap_size: usize, find: fn(&[f32], usize) -> Po
 
 /// Mean distance of corresponding endpoints; an axis has no head and no tail.
 fn distance(a: &Keypoints, b: &Keypoints) -> f64 {
-    let axis = |[a0, a1]: [Point; 2], [b0, b1]: [Point; 2]| {
-        (a0.distance(b0) + a1.distance(b1)).min(a0.distance(b1) + a1.distance(b0))
+    let axis = |a: Axis, b: Axis| {
+        (a.start().distance(b.start()) + a.end().distance(b.end()))
+            .min(a.start().distance(b.end()) + a.end().distance(b.start()))
     };
-    let long = axis([a.long_start, a.long_end], [b.long_start, b.long_end]);
-    let short = axis([a.short_start, a.short_end], [b.short_start, b.short_end]);
-    (long + short) / 4.0
+    (axis(a.long(), b.long()) + axis(a.short(), b.short())) / 4.0
 }
 
 fn marks() -> Option<Vec<Mark>> {

@@ -19,6 +19,9 @@ pub const LEAST_OVERLAP: f64 = 0.25;
 /// Normalised distance from the canonical patch's centre beyond which an endpoint is near its edge.
 const NEAR_EDGE: f64 = 0.92;
 
+/// Pixels between the slice's edge and an endpoint that ends there: the outermost pixel and one more.
+const AT_SLICE_EDGE: f64 = 2.0;
+
 /// Cosine of 70 degrees: axes at a smaller angle are far from perpendicular.
 const OBLIQUE: f64 = 0.342_020_143_325_668_7;
 
@@ -32,7 +35,7 @@ const OUTSIDE: f64 = 0.1;
 /// What the cascade measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
-    /// The axes in slice pixels, perpendicular and in the order of the contract.
+    /// The axes in slice pixels, perpendicular and in the order that [`RecistAxes`] states.
     pub axes: RecistAxes,
     /// The keypoints as the heatmaps show them, in slice pixels.
     pub keypoints: Keypoints,
@@ -191,15 +194,20 @@ impl Measurement {
         // A square that touches the slice's edge is inside, however its sides were rounded.
         let [left, top, right, bottom] = drawn.scaled(1.0 - 1e-9).corners();
         let inside = slice.contains(Point::new(left, top)) && slice.contains(Point::new(right, bottom));
+        let ends = self.axes.keypoints().to_array();
         let [x0, y0, x1, y1] = area.corners();
-        let outside = self.axes.keypoints().to_array().iter().any(|end| {
+        let outside = ends.iter().any(|end| {
             let (beyond_x, beyond_y) = ((x0 - end.x).max(end.x - x1), (y0 - end.y).max(end.y - y1));
             beyond_x > OUTSIDE * drawn.width() || beyond_y > OUTSIDE * drawn.height()
         });
-        let long = spacing.to_mm(self.keypoints.long_end - self.keypoints.long_start);
-        let short = spacing.to_mm(self.keypoints.short_end - self.keypoints.short_start);
+        let long = spacing.to_mm(self.keypoints.long().vector());
+        let short = spacing.to_mm(self.keypoints.short().vector());
         let cosine = long.dot(short) / (long.length() * short.length());
-        let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE);
+        let [left, top, right, bottom] = slice.area().corners();
+        let at_slice_edge = ends.iter().any(|end| {
+            (end.x - left).min(right - end.x).min(end.y - top).min(bottom - end.y) < AT_SLICE_EDGE
+        });
+        let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE) || at_slice_edge;
         let filled = self.axes.long().length_mm(spacing) > FILLED * drawn.width() * spacing.column_mm();
         let warnings = Warnings::default()
             .with(Warning::NoSpacing, self.spacing.is_none())
@@ -220,28 +228,25 @@ impl<E: fmt::Display> fmt::Display for MeasureError<E> {
             Self::Crop(error) => error.fmt(f),
             Self::Normalise(error) => error.fmt(f),
             Self::Network(error) => write!(f, "the network did not run: {error}"),
-            Self::Theta(error) => write!(f, "no lesion found: {error}"),
+            Self::Theta(error) => write!(f, "not measured: {error}"),
             Self::Implausible { shift, scale } => write!(
                 f,
-                "no lesion found: shift {:.3} {:.3} and scale {scale:.3} cannot be in the box",
+                "not measured: shift {:.3} {:.3} and scale {scale:.3} cannot be in the box",
                 shift.x, shift.y
             ),
             Self::NoKeypoint { keypoint, confidence } => {
                 let name =
                     ["long axis start", "long axis end", "short axis start", "short axis end"][*keypoint];
-                write!(f, "no lesion found: {name} seen with confidence {confidence:.3} only")
+                write!(f, "not measured: {name} seen with confidence {confidence:.3} only")
             }
-            Self::Axes(error) => write!(f, "no lesion found: {error}"),
+            Self::Axes(error) => write!(f, "not measured: {error}"),
             Self::OutsideSlice { end, slice: [width, height] } => write!(
                 f,
-                "an axis ends at ({:.1}, {:.1}), outside the slice of {width} x {height} px",
+                "not measured: an axis ends at ({:.1}, {:.1}), outside the slice of {width} x {height} px",
                 end.x, end.y
             ),
             Self::Disagreement { overlap } => {
-                write!(
-                    f,
-                    "no lesion found: mask and axes show different things, their overlap is {overlap:.2}"
-                )
+                write!(f, "not measured: mask and axes show different things, their overlap is {overlap:.2}")
             }
         }
     }
@@ -316,6 +321,10 @@ mod tests {
             (Warning::FillsBox, long(0.680_001), 12.0, true),
             (Warning::NearEdge, long(NEAR_EDGE), 12.0, false),
             (Warning::NearEdge, long(NEAR_EDGE.next_up()), 12.0, true),
+            (Warning::NearEdge, CLEAR, -5.99, false),
+            (Warning::NearEdge, CLEAR, -6.01, true),
+            (Warning::NearEdge, CLEAR, 28.99, false),
+            (Warning::NearEdge, CLEAR, 29.01, true),
             (Warning::LowConfidence, confident(LOW_CONFIDENCE), 12.0, false),
             (Warning::LowConfidence, confident(LOW_CONFIDENCE.next_down()), 12.0, true),
             (Warning::NotPerpendicular, leaning(OBLIQUE - 1e-9), 12.0, false),

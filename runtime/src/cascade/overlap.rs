@@ -22,7 +22,7 @@ pub(super) fn overlap(
     let center = axes.keypoints().center();
     // Along each axis, in halves of its length.
     let [along, across] = [axes.long(), axes.short()].map(|axis| {
-        let axis = spacing.to_mm(axis.end() - axis.start());
+        let axis = spacing.to_mm(axis.vector());
         axis * (2.0 / axis.dot(axis))
     });
     let (mut common, mut together) = (0_u32, 0_u32);

@@ -16,11 +16,13 @@ pub enum Warning {
     BeyondSlice = 2,
     /// An endpoint's confidence is below [`LOW_CONFIDENCE`].
     LowConfidence = 4,
-    /// An endpoint lies near the edge of the canonical patch: the lesion may go on beyond what was seen.
+    /// An endpoint lies near the edge of the canonical patch, or ends an axis within two pixels of the slice's edge: the
+    /// lesion may go on beyond what was seen.
     NearEdge = 8,
     /// The axes that were seen are more than 20 degrees from perpendicular.
     NotPerpendicular = 16,
-    /// The long axis is longer than 0.85 of the box's side: the box was to be about twice the lesion.
+    /// The long axis is longer than 0.85 of the box's side: the box was drawn too tightly, or the lesion is measured
+    /// together with what lies beside it.
     FillsBox = 32,
     /// Mask and axes overlap less than [`LOW_OVERLAP`]: the two networks hardly see the same lesion.
     LowOverlap = 64,
@@ -78,9 +80,9 @@ impl fmt::Display for Warning {
             Self::NoSpacing => "no pixel spacing: lengths in pixels only",
             Self::BeyondSlice => "the box, grown to a square, reaches beyond the slice",
             Self::LowConfidence => "low confidence: check the endpoints",
-            Self::NearEdge => "an endpoint lies near the edge of what the model saw: draw the box again",
+            Self::NearEdge => "an endpoint lies near the edge of the slice or of what the model saw: the lesion may go on there",
             Self::NotPerpendicular => "the axes seen were far from perpendicular: check the endpoints",
-            Self::FillsBox => "the lesion fills the box: draw it about twice as large as the lesion",
+            Self::FillsBox => "what was measured fills the box: check that it is the lesion alone, or draw the box larger",
             Self::LowOverlap => "mask and axes hardly show the same lesion: check the endpoints",
             Self::OutsideBox => "an axis ends outside the box: check that it is the lesion that was meant",
         })

@@ -80,9 +80,10 @@ impl LesionBox {
 
     /// The rough box that a radiologist draws round a lesion with these endpoints.
     ///
-    /// The paper's law (section 3): with `m` the longer side of the rectangle round the points, a square
-    /// of side `scale * m` round that rectangle's centre moved by `offset * m`. The paper draws `scale`
-    /// uniformly from [2, 2.5] and both parts of `offset` from [-0.25, 0.25].
+    /// The law of boxes: with `m` the longer side of the rectangle round the points, a square of side `scale * m` round
+    /// that rectangle's centre moved by `offset * m`; `scale` is drawn evenly from [2, 2.5] and both parts of `offset`
+    /// from [-0.25, 0.25]. The paper says only "2 to 2.5 times as large as the lesion itself with random offsets"
+    /// (section 3).
     ///
     /// # Errors
     /// If the points coincide or a number is not finite.

@@ -16,7 +16,7 @@ pub struct Keypoints {
     pub short_end: Point,
 }
 
-/// One axis of a lesion in slice pixels.
+/// One axis of a lesion: the coordinates are those of what it was taken from, slice pixels for [`RecistAxes`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
     start: Point,
@@ -72,6 +72,18 @@ impl Keypoints {
         Self { long_start, long_end, short_start, short_end }
     }
 
+    /// The long axis.
+    #[must_use]
+    pub const fn long(self) -> Axis {
+        Axis { start: self.long_start, end: self.long_end }
+    }
+
+    /// The short axis.
+    #[must_use]
+    pub const fn short(self) -> Axis {
+        Axis { start: self.short_start, end: self.short_end }
+    }
+
     /// The keypoints with every point moved by `map`.
     #[must_use]
     pub fn map(self, map: impl FnMut(Point) -> Point) -> Self {
@@ -81,29 +93,33 @@ impl Keypoints {
     /// The mean of the four endpoints: what the canonical layout calls the lesion's centre.
     #[must_use]
     pub fn center(self) -> Point {
-        self.long_start.midpoint(self.long_end).midpoint(self.short_start.midpoint(self.short_end))
+        self.long().midpoint().midpoint(self.short().midpoint())
     }
 
     /// The keypoints with left and right, top and bottom as the canonical patch has them: the long axis
     /// starts at its smaller x, the short axis at its smaller y (the other coordinate on a tie).
     #[must_use]
     pub fn ordered(self) -> Self {
-        let long = Axis::left_to_right(self.long_start, self.long_end);
-        let short = Axis::top_to_bottom(self.short_start, self.short_end);
+        Self::of_axes(self.long().left_to_right(), self.short().top_to_bottom())
+    }
+
+    const fn of_axes(long: Axis, short: Axis) -> Self {
         Self { long_start: long.start, long_end: long.end, short_start: short.start, short_end: short.end }
     }
 }
 
 impl Axis {
-    fn left_to_right(a: Point, b: Point) -> Self {
-        if (a.x, a.y) <= (b.x, b.y) { Self { start: a, end: b } } else { Self { start: b, end: a } }
+    fn left_to_right(self) -> Self {
+        let Self { start, end } = self;
+        if (start.x, start.y) <= (end.x, end.y) { self } else { Self { start: end, end: start } }
     }
 
-    fn top_to_bottom(a: Point, b: Point) -> Self {
-        if (a.y, a.x) <= (b.y, b.x) { Self { start: a, end: b } } else { Self { start: b, end: a } }
+    fn top_to_bottom(self) -> Self {
+        let Self { start, end } = self;
+        if (start.y, start.x) <= (end.y, end.x) { self } else { Self { start: end, end: start } }
     }
 
-    /// The end that the order of endpoints puts first.
+    /// One end; of an axis of [`RecistAxes`] the one that the order of endpoints puts first.
     #[must_use]
     pub const fn start(self) -> Point {
         self.start
@@ -115,13 +131,25 @@ impl Axis {
         self.end
     }
 
-    /// The length in slice pixels.
+    /// From its start to its end.
+    #[must_use]
+    pub fn vector(self) -> Point {
+        self.end - self.start
+    }
+
+    /// The point halfway between its ends.
+    #[must_use]
+    pub fn midpoint(self) -> Point {
+        self.start.midpoint(self.end)
+    }
+
+    /// The length in the unit of its coordinates.
     #[must_use]
     pub fn length(self) -> f64 {
         self.start.distance(self.end)
     }
 
-    /// The length in millimetres.
+    /// The length in millimetres, of an axis in slice pixels.
     #[must_use]
     pub fn length_mm(self, spacing: PixelSpacing) -> f64 {
         spacing.distance_mm(self.start, self.end)
@@ -143,14 +171,13 @@ impl RecistAxes {
             return Err(AxesError::NotFinite { keypoints: *keypoints });
         }
         let spacing = spacing.unwrap_or(PixelSpacing::UNIT);
-        let mut long = (keypoints.long_start, keypoints.long_end);
-        let mut short = (keypoints.short_start, keypoints.short_end);
-        if spacing.distance_mm(short.0, short.1) > spacing.distance_mm(long.0, long.1) {
+        let [mut long, mut short] = [keypoints.long(), keypoints.short()];
+        if short.length_mm(spacing) > long.length_mm(spacing) {
             core::mem::swap(&mut long, &mut short);
         }
-        let direction = spacing.to_mm(long.1 - long.0);
+        let direction = spacing.to_mm(long.vector());
         let normal = Point::new(-direction.y, direction.x);
-        let half_mm = spacing.to_mm(short.1 - short.0) * 0.5;
+        let half_mm = spacing.to_mm(short.vector()) * 0.5;
         let unit = normal * (1.0 / normal.length());
         let half = spacing.to_pixels(unit * half_mm.length());
         if !half.is_finite() || half == Point::default() {
@@ -159,11 +186,9 @@ impl RecistAxes {
         if half_mm.dot(unit).abs() < LEAST_COSINE * half_mm.length() {
             return Err(AxesError::Oblique { keypoints: *keypoints });
         }
-        let middle = short.0.midpoint(short.1);
-        Ok(Self {
-            long: Axis::left_to_right(long.0, long.1),
-            short: Axis::top_to_bottom(middle - half, middle + half),
-        })
+        let middle = short.midpoint();
+        let short = Axis { start: middle - half, end: middle + half };
+        Ok(Self { long: long.left_to_right(), short: short.top_to_bottom() })
     }
 
     /// The longest diameter.
@@ -181,12 +206,7 @@ impl RecistAxes {
     /// The four endpoints.
     #[must_use]
     pub const fn keypoints(self) -> Keypoints {
-        Keypoints {
-            long_start: self.long.start,
-            long_end: self.long.end,
-            short_start: self.short.start,
-            short_end: self.short.end,
-        }
+        Keypoints::of_axes(self.long, self.short)
     }
 }
 
@@ -218,16 +238,16 @@ mod tests {
         for spacing in [None, Some((0.7, 0.7)), Some((0.9, 0.6)), Some((0.5, 0.8))] {
             let spacing = spacing.map(|(row, column)| PixelSpacing::new(row, column).unwrap());
             let axes = RecistAxes::from_keypoints(&raw, spacing).unwrap();
-            let to_mm = |a: Axis| spacing.map_or(a.end() - a.start(), |s| s.to_mm(a.end() - a.start()));
+            let to_mm = |a: Axis| spacing.map_or(a.vector(), |s| s.to_mm(a.vector()));
             assert!(to_mm(axes.long()).dot(to_mm(axes.short())).abs() < 1e-9, "{spacing:?}");
-            assert!(axes.short().start().midpoint(axes.short().end()).distance(Point::new(10.5, 5.0)) < 1e-9);
+            assert!(axes.short().midpoint().distance(Point::new(10.5, 5.0)) < 1e-9);
             let seen = spacing.map_or(Point::new(5.0, -8.0), |s| s.to_mm(Point::new(5.0, -8.0)));
             assert!((to_mm(axes.short()).length() - seen.length()).abs() < 1e-9, "it keeps its length");
         }
     }
 
     #[test]
-    fn endpoints_come_in_the_order_of_the_contract() {
+    fn endpoints_come_in_the_order_that_is_stated() {
         let cases = [
             (
                 [(9.0, 5.0), (1.0, 5.0), (5.0, 7.0), (5.0, 3.0)],

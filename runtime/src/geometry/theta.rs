@@ -7,8 +7,8 @@ use super::{AffineMap, Keypoints, Point};
 /// The canonical layout (paper, section 2.1): the mean of the four endpoints lies in the patch's centre, the
 /// long axis is horizontal, and it fills this fraction of the width. At 0.6 the lesion's own surroundings
 /// stay visible, and an endpoint still falls inside the patch when the scale is estimated a quarter too
-/// small (0.6 / 0.75 = 0.8 of the width) and the centre is off by a third of half the axis as well
-/// (0.8 + 0.2 = 1); a turned estimate turns the axis about the centre and keeps it inside.
+/// small (0.6 / 0.75 = 0.8 of the width) and the centre is off by a quarter of half the axis as well
+/// (0.8 + 0.8 / 4 = 1); a turned estimate turns the axis about the centre and keeps it inside.
 pub const LONG_AXIS_FRACTION: f64 = 0.6;
 
 /// The transformation parameters θ = (tx, ty, α, s) of the paper's equations 1 to 3, which take the
@@ -72,7 +72,7 @@ impl Theta {
     /// # Errors
     /// If the ends of the long axis coincide or a coordinate is not finite.
     pub fn of_keypoints(keypoints: &Keypoints) -> Result<Self, ThetaError> {
-        let long = keypoints.long_end - keypoints.long_start;
+        let long = keypoints.long().vector();
         let (cos2, sin2) = (long.x * long.x - long.y * long.y, 2.0 * long.x * long.y);
         Self::from_double_angle(keypoints.center(), cos2, sin2, long.length() / 2.0 / LONG_AXIS_FRACTION)
     }

@@ -2,7 +2,7 @@ use core::fmt;
 
 use crate::geometry::{LesionBox, PixelSpacing, Point};
 
-/// The samples of a slice, row by row.
+/// The samples of a slice, row by row. Below [`CtSlice::LEAST_HU`] they count as that.
 #[derive(Clone, Copy, Debug)]
 pub enum Samples<'a> {
     /// Whole Hounsfield units, as scanner-side software keeps them.
@@ -67,6 +67,11 @@ pub enum SliceError {
 impl<'a> CtSlice<'a> {
     /// The most columns and the most rows: a box can be drawn round all of them ([`LesionBox::FARTHEST`]).
     pub const LONGEST_SIDE: usize = 100_000_000;
+
+    /// The lowest value of the Hounsfield scale as most scanners store it. What is lower (often -2000 or -3024) is
+    /// padding outside the field of view, where there is nothing: as it is, it would stretch the range of grey values
+    /// and make the lesion paler than its surroundings.
+    pub const LEAST_HU: f32 = -1024.0;
 
     /// The slice of `width` x `height` pixels whose rows begin `row_stride` samples apart.
     ///
@@ -134,16 +139,19 @@ impl<'a> CtSlice<'a> {
         self.area().contains(point)
     }
 
-    /// The sample in column `x` and row `y`, the nearest sample of the slice where that lies outside.
+    /// The sample in column `x` and row `y`, at least [`CtSlice::LEAST_HU`]; the nearest sample of the slice where that
+    /// lies outside.
     #[must_use]
     pub(crate) fn clamped(&self, x: isize, y: isize) -> f32 {
         let clamp = |v: isize, n: usize| v.max(0).unsigned_abs().min(n - 1);
         let at = clamp(y, self.height) * self.row_stride + clamp(x, self.width);
-        match self.samples {
+        let sample = match self.samples {
             Samples::I16(samples) => f32::from(samples[at]),
             Samples::LittleEndian(samples) => f32::from(i16::from_le_bytes(samples[at])),
             Samples::F32(samples) => samples[at],
-        }
+        };
+        // What is not finite stays, to be refused.
+        if sample < Self::LEAST_HU && sample.is_finite() { Self::LEAST_HU } else { sample }
     }
 }
 
@@ -211,6 +219,17 @@ mod tests {
                 CtSlice { samples: Samples::I16(&[]), width, height, row_stride: width, spacing: None };
             assert_eq!(slice.area().corners()[2..], [width as f64 - 0.5, height as f64 - 0.5]);
         }
+    }
+
+    #[test]
+    fn samples_below_the_hounsfield_scale_count_as_its_lowest_value_and_what_is_no_number_stays() {
+        let bytes = [-3024_i16, -1025, -1024, -1023].map(i16::to_le_bytes);
+        let slice = CtSlice::new(Samples::LittleEndian(&bytes), [4, 1], 4, None).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|x| slice.clamped(x, 0)), [-1024.0, -1024.0, -1024.0, -1023.0]);
+        let floats = [-2000.5, f32::NEG_INFINITY, f32::NAN, 40.0];
+        let slice = CtSlice::new(Samples::F32(&floats), [4, 1], 4, None).unwrap();
+        let seen = [0, 1, 2, 3].map(|x| slice.clamped(x, 0));
+        assert!(seen[0] == -1024.0 && seen[1] == f32::NEG_INFINITY && seen[2].is_nan() && seen[3] == 40.0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod transfer_syntax;
 use dicom_object::InMemDicomObject;
 use dicom_pixeldata::PixelDecoder;
 
-use super::CtFile;
+use super::{CtFile, CtSlice};
 use crate::geometry::PixelSpacing;
 use attribute::{integer, items, numbers};
 use data_set::damaged;
@@ -21,12 +21,6 @@ pub use error::DicomError;
 use pixel_data::Layout;
 use stored::{Padding, Stored};
 use transfer_syntax::Pictures;
-
-/// What masked padding samples become: the lowest value of the Hounsfield scale as most scanners store it.
-///
-/// Padding lies outside the field of view, where there is nothing; as a finite low value it stays out of the
-/// lesion and cannot stretch the range of grey values as its stored value (often -2000) would.
-const PADDING_HU: f64 = -1024.0;
 
 /// Of two ratios that are the same: PixelAspectRatio is of whole numbers, often small ones.
 const SAME_RATIO: f64 = 0.01;
@@ -99,7 +93,7 @@ pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomEr
     }
     let inverted = kind::photometric(&object)? == "MONOCHROME1";
     let samples = words.iter().map(|word| {
-        let hu = stored.sample(*word, &padding)?.map_or(PADDING_HU, |value| {
+        let hu = stored.sample(*word, &padding)?.map_or(f64::from(CtSlice::LEAST_HU), |value| {
             let seen = if inverted { stored.inverted(value) } else { value };
             seen as f64 * slope + intercept
         });

@@ -25,8 +25,8 @@ pub enum NormaliseError {
 /// Maps the patch's 0.5th percentile to 0 and its 99.5th to 1, clamped.
 ///
 /// The result is invariant under an affine change of grey values (`gain * v + offset`, positive gain), so
-/// Hounsfield units, a windowed picture and an 8-bit crop of one lesion are the same input, up to their
-/// quantisation. `scratch` is overwritten.
+/// Hounsfield units and an 8-bit picture of one lesion are the same input, up to their quantisation, as long as the
+/// picture's window clips neither the lesion nor its surroundings. `scratch` is overwritten.
 ///
 /// # Errors
 /// If a sample is not finite, or the percentiles are no further apart than the rounding of averages can bring them.

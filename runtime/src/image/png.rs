@@ -1,15 +1,23 @@
 //! PNG: reading grey pictures as slices, writing pictures. The only place that names the image crate.
 
 use std::fmt;
-use std::io::Cursor;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Cursor, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
-use image::{ColorType, DynamicImage, ImageFormat, ImageReader, Luma, Rgb};
+use image::{ColorType, DynamicImage, ImageError, ImageFormat, ImageReader, Luma, Rgb};
 
 use super::CtFile;
 
 /// What DeepLesion adds to Hounsfield units to store them in 16 unsigned bits.
 const DEEPLESION_OFFSET: f32 = 32768.0;
+
+/// Where the samples of a slice lie in Hounsfield units; round metal an extended scale reaches higher in few of them.
+const CREDIBLE_HU: RangeInclusive<f32> = -4096.0..=20_000.0;
+
+/// The share of a slice's samples that may lie beyond [`CREDIBLE_HU`].
+const MOST_BEYOND: f64 = 0.01;
 
 /// The PNG specification's number for grey without transparency.
 const GREY: u8 = 0;
@@ -31,8 +39,13 @@ pub enum PngError {
         /// The PNG specification's number for the kind of colour.
         colour: u8,
     },
+    /// The samples of a 16-bit picture are no Hounsfield units in DeepLesion's coding.
+    Coding {
+        /// The share of them that no slice has, of its lowest value apart: that can be padding.
+        share: f64,
+    },
     /// The file is damaged, cut short or cannot be written.
-    Codec(image::ImageError),
+    Codec(ImageError),
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
@@ -47,13 +60,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let samples = match picture {
         DynamicImage::ImageLuma16(grey) => {
-            grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect()
+            in_hounsfield_units(grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect())?
         }
         DynamicImage::ImageLuma8(grey) => grey.pixels().map(|p| f32::from(p.0[0])).collect(),
         // Grey in the header is not grey alone where a tRNS chunk makes a grey value transparent.
         other => return Err(kind(other.color())),
     };
     Ok(CtFile { samples, width, height, spacing: None })
+}
+
+/// The samples, if they are what DeepLesion's coding makes of a slice: those of signed samples, of stored values
+/// without their intercept and of a picture's grey values are not.
+fn in_hounsfield_units(samples: Vec<f32>) -> Result<Vec<f32>, PngError> {
+    let padding = samples.iter().copied().fold(f32::INFINITY, f32::min);
+    let beyond = samples.iter().filter(|&hu| *hu > padding && !CREDIBLE_HU.contains(hu)).count();
+    let share = beyond as f64 / samples.len() as f64;
+    if share > MOST_BEYOND { Err(PngError::Coding { share }) } else { Ok(samples) }
 }
 
 /// The refusal of what was decoded, in the PNG specification's numbers.
@@ -66,7 +88,7 @@ fn kind(colour: ColorType) -> PngError {
     }
 }
 
-/// Writes a colour picture of `size` = columns, rows: to a temporary file beside `path`, then renamed.
+/// Writes a colour picture of `size` = columns, rows: to a new file beside `path`, then renamed.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -78,7 +100,7 @@ pub fn write_rgb(path: &Path, [width, height]: [u32; 2], pixels: &[[u8; 3]]) -> 
     save(path, picture.expect("a picture has as many pixels as columns times rows").into())
 }
 
-/// Writes Hounsfield units as 16-bit grey in DeepLesion's coding: to a temporary file, then renamed.
+/// Writes Hounsfield units as 16-bit grey in DeepLesion's coding: to a new file beside `path`, then renamed.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -92,17 +114,31 @@ pub fn write_grey16(path: &Path, [width, height]: [u32; 2], hu: &[i16]) -> Resul
 }
 
 fn save(path: &Path, picture: DynamicImage) -> Result<(), PngError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
+    let failed = |error| PngError::Codec(ImageError::IoError(error));
+    let (partial, file) = new_beside(path).map_err(failed)?;
+    let mut writer = BufWriter::new(file);
     let saved = picture
-        .save_with_format(partial, ImageFormat::Png)
-        .and_then(|()| std::fs::rename(partial, path).map_err(image::ImageError::IoError));
+        .write_to(&mut writer, ImageFormat::Png)
+        .map_err(PngError::Codec)
+        .and_then(|()| writer.flush().and_then(|()| fs::rename(&partial, path)).map_err(failed));
     if saved.is_err() {
         // The picture is lost either way; what matters is the first error.
-        let _ = std::fs::remove_file(partial);
+        let _ = fs::remove_file(&partial);
     }
-    saved.map_err(PngError::Codec)
+    saved
+}
+
+/// A file that was not there before, beside `path`: neither somebody's file nor what another process is writing.
+fn new_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut number = 0_u64;
+    loop {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(format!(".{number}.partial"));
+        match File::create_new(&partial) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|file| (partial.into(), file)),
+        }
+    }
 }
 
 impl fmt::Display for PngError {
@@ -119,6 +155,14 @@ impl fmt::Display for PngError {
                 };
                 write!(f, "PNG is {depth}-bit {name}: only 8-bit and 16-bit grey are CT slices")
             }
+            Self::Coding { share } => {
+                let (percent, low, high) = (share * 100.0, CREDIBLE_HU.start(), CREDIBLE_HU.end());
+                write!(
+                    f,
+                    "PNG is 16-bit grey, and {percent:.0} % of it lies beyond {low} to {high} HU: a 16-bit PNG holds \
+                     Hounsfield units + 32768"
+                )
+            }
             Self::Codec(error) => write!(f, "PNG: {error}"),
         }
     }
@@ -127,7 +171,7 @@ impl fmt::Display for PngError {
 impl std::error::Error for PngError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Kind { .. } => None,
+            Self::Kind { .. } | Self::Coding { .. } => None,
             Self::Codec(error) => Some(error),
         }
     }

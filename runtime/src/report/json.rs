@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use super::{Report, printed_ends, rounded};
-use crate::geometry::{Axis, Point};
+use crate::geometry::Axis;
 
 impl Report<'_> {
-    /// The report as one JSON object on one line, with the fields and the order of the contract: coordinates
+    /// The report as one JSON object on one line, with the fields and the order that README.md states: coordinates
     /// in slice pixels and lengths with three decimals; `null` for millimetres where the spacing is unknown.
     #[must_use]
     pub fn json(&self) -> String {
@@ -14,8 +14,8 @@ impl Report<'_> {
         let object = json!({
             "image": self.image,
             "box": self.area.corners(),
-            "long_axis": self.axis(measured.axes.long(), [ends.long_start, ends.long_end]),
-            "short_axis": self.axis(measured.axes.short(), [ends.short_start, ends.short_end]),
+            "long_axis": self.axis(measured.axes.long(), ends.long()),
+            "short_axis": self.axis(measured.axes.short(), ends.short()),
             "angle_deg": self.angle_deg(),
             "confidence": rounded(measured.confidence().into()),
             "mask_area_mm2": measured.mask_area_mm2().map(rounded),
@@ -30,7 +30,8 @@ impl Report<'_> {
         object.to_string()
     }
 
-    fn axis(&self, axis: Axis, [start, end]: [Point; 2]) -> Value {
+    fn axis(&self, axis: Axis, printed: Axis) -> Value {
+        let (start, end) = (printed.start(), printed.end());
         json!({
             "start": [start.x, start.y],
             "end": [end.x, end.y],

@@ -53,7 +53,7 @@ impl Report<'_> {
     /// (clockwise on the screen), in (-90, 90], with three decimals.
     fn angle_deg(&self) -> f64 {
         let axis = self.measurement.axes.long();
-        let mm = self.measurement.spacing.unwrap_or(PixelSpacing::UNIT).to_mm(axis.end() - axis.start());
+        let mm = self.measurement.spacing.unwrap_or(PixelSpacing::UNIT).to_mm(axis.vector());
         direction_deg(mm.x, mm.y)
     }
 }

@@ -23,6 +23,9 @@ const FINE: usize = 2;
 /// Side of the part of the slice that is shown, in sides of the patch's square.
 const NEIGHBOURHOOD: f64 = 1.25;
 
+/// Lengths of the scale bar in millimetres.
+const BARS_MM: [f64; 6] = [50.0, 10.0, 5.0, 1.0, 0.5, 0.1];
+
 const RED: Rgb888 = Rgb888::new(255, 70, 60);
 const BLUE: Rgb888 = Rgb888::new(80, 160, 255);
 const GREEN: Rgb888 = Rgb888::new(60, 220, 110);
@@ -119,17 +122,18 @@ impl Overlay {
         }
     }
 
-    /// A bar of 10 or 50 mm, whichever fits.
     fn scale_bar(&mut self, column_mm: f64) {
         let pixels_per_mm = self.slice_to_canvas.rows()[0][0] / column_mm;
-        let bar_mm = if pixels_per_mm * 10.0 > 60.0 { 10.0 } else { 50.0 };
         let edge = (SIZE * FINE) as f64;
+        let Some(bar_mm) = bar_mm(pixels_per_mm) else { return };
         #[allow(clippy::cast_possible_truncation, reason = "the bar lies in the picture")]
         let [left, right, y] =
             [edge - 40.0 - bar_mm * pixels_per_mm, edge - 40.0, edge - 40.0].map(|v| v as i32);
-        let style = PrimitiveStyle::with_stroke(Rgb888::WHITE, 6);
-        let Ok(()) = Line::new(Place::new(left, y), Place::new(right, y)).into_styled(style).draw(self);
-        self.label(&format!("{bar_mm:.0} mm"), Place::new(right, y - 18), Alignment::Right, Rgb888::WHITE);
+        for (colour, width, beyond) in [(Rgb888::BLACK, 10, 2), (Rgb888::WHITE, 6, 0)] {
+            let bar = Line::new(Place::new(left - beyond, y), Place::new(right + beyond, y));
+            let Ok(()) = bar.into_styled(PrimitiveStyle::with_stroke(colour, width)).draw(self);
+        }
+        self.label(&format!("{bar_mm} mm"), Place::new(right, y - 18), Alignment::Right, Rgb888::WHITE);
     }
 
     fn label(&mut self, text: &str, at: Place, alignment: Alignment, colour: Rgb888) {
@@ -154,6 +158,11 @@ impl Overlay {
             self.pixels[y * SIZE * FINE + x] = [colour.r(), colour.g(), colour.b()];
         }
     }
+}
+
+/// The longest of [`BARS_MM`] that takes no more than a third of the picture's width.
+fn bar_mm(pixels_per_mm: f64) -> Option<f64> {
+    BARS_MM.into_iter().find(|mm| mm * pixels_per_mm <= (SIZE * FINE) as f64 / 3.0)
 }
 
 fn corners(area: LesionBox) -> [Point; 4] {
@@ -225,5 +234,21 @@ impl DrawTarget for Doubled<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_bar_fits_the_picture_whatever_it_covers() {
+        let width = (SIZE * FINE) as f64;
+        for (shown_mm, want) in
+            [(1000.0, 50.0), (150.0, 50.0), (149.0, 10.0), (29.0, 5.0), (6.75, 1.0), (1.1, 0.1)]
+        {
+            assert_eq!(bar_mm(width / shown_mm), Some(want), "{shown_mm} mm");
+        }
+        assert_eq!(bar_mm(width / 0.2), None, "no bar rather than a wrong one");
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{Report, printed_ends};
-use crate::geometry::{Axis, Point};
+use crate::geometry::Axis;
 
 /// The report for people: a few lines, no line break at the end.
 impl fmt::Display for Report<'_> {
@@ -12,11 +12,14 @@ impl fmt::Display for Report<'_> {
             None => format!("{:6.1} px  (no pixel spacing)", axis.length()),
         };
         let ends = printed_ends(measured.axes, 1);
-        let from_to = |a: Point, b: Point| format!("from {:.1}, {:.1} to {:.1}, {:.1}", a.x, a.y, b.x, b.y);
+        let from_to = |axis: Axis| {
+            let (a, b) = (axis.start(), axis.end());
+            format!("from {:.1}, {:.1} to {:.1}, {:.1}", a.x, a.y, b.x, b.y)
+        };
         let (long, short) = (measured.axes.long(), measured.axes.short());
         writeln!(f, "{}", self.image)?;
-        writeln!(f, "  long axis   {}  {}", length(long), from_to(ends.long_start, ends.long_end))?;
-        writeln!(f, "  short axis  {}  {}", length(short), from_to(ends.short_start, ends.short_end))?;
+        writeln!(f, "  long axis   {}  {}", length(long), from_to(ends.long()))?;
+        writeln!(f, "  short axis  {}  {}", length(short), from_to(ends.short()))?;
         writeln!(f, "  confidence  {:6.2}", measured.confidence())?;
         for warning in measured.warnings.iter() {
             writeln!(f, "  warning     {warning}")?;

@@ -12,6 +12,8 @@ fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/edge.recist");
     fs::copy(model, folder.0.join("edge.recist")).unwrap();
     symlink("lesion.png", folder.0.join("link.png")).unwrap();
+    symlink("folder/none.png", folder.0.join("nowhere.png")).unwrap();
+    symlink("loop.png", folder.0.join("loop.png")).unwrap();
     let measure = |out| {
         vec!["measure", "lesion.png", "--box", "95,82,167,154", "--model", "edge.recist", "--overlay", out]
     };
@@ -26,6 +28,9 @@ fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
         (measure("edge.recist"), "edge.recist: would overwrite edge.recist"),
         (measure("folder"), "folder: is not a regular file: nothing is written there"),
         (measure("/dev/null"), "/dev/null: is not a regular file: nothing is written there"),
+        (measure("nowhere.png"), "nowhere.png: is a link that leads to no file"),
+        (measure("loop.png"), "loop.png: is a link that leads to no file"),
+        (batch("nowhere.png"), "nowhere.png: is a link that leads to no file"),
         (batch("cases.csv"), "cases.csv: would overwrite cases.csv"),
         (batch("lesion.png"), "lesion.png: would overwrite lesion.png"),
         (batch("edge.recist"), "edge.recist: would overwrite edge.recist"),
@@ -36,6 +41,23 @@ fn what_is_written_never_replaces_an_input_or_what_is_not_a_file() {
         assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]), "{want}");
         assert!(contents() == before && folder.files() == files, "{want}");
     }
+}
+
+#[test]
+fn a_picture_is_written_to_a_file_that_was_not_there() {
+    let folder = folder_with_lesion("partial");
+    for name in ["out.png.partial", "out.png.0.partial"] {
+        fs::copy(folder.0.join("lesion.png"), folder.0.join(name)).unwrap();
+    }
+    symlink("lesion.png", folder.0.join("out.png.1.partial")).unwrap();
+    let (lesion, files) = (fs::read(folder.0.join("lesion.png")).unwrap(), folder.files());
+    let arguments = ["measure", "out.png.0.partial", "--box", "95,82,167,154", "--overlay", "out.png"];
+    let output = folder.run(&arguments);
+    assert!(output.status.success(), "{}", message(&output));
+    for name in ["lesion.png", "out.png.partial", "out.png.0.partial", "out.png.1.partial"] {
+        assert_eq!(fs::read(folder.0.join(name)).unwrap(), lesion, "{name}");
+    }
+    assert_eq!(folder.files(), files + 1, "the picture alone is new");
 }
 
 #[test]

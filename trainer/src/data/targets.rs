@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PackError, Pixels, Sample};
 
-/// Standard deviation of a heatmap's Gaussian, in heatmap pixels (Newell et al. 2016, section 3.2).
+/// Standard deviation of a heatmap's Gaussian, in heatmap pixels (paper, section 2.2).
 pub const HEATMAP_SIGMA: f64 = 1.0;
 
 /// Places along each side of a mask pixel at which it is looked whether they are lesion.

@@ -17,7 +17,7 @@ pub(super) struct Case {
 /// All rows below the header, in their order; no cases at all without the columns that a case needs.
 pub(super) fn read(csv: &[u8]) -> Result<Vec<Case>, String> {
     // Rows of any length and any bytes are read: each is judged by itself.
-    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(csv);
+    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::Headers).from_reader(csv);
     let columns = Columns::of(reader.byte_headers().map_err(|e| e.to_string())?)?;
     let rows = reader.byte_records().map(|record| {
         let record = record.map_err(|e| e.to_string())?;
@@ -44,6 +44,16 @@ impl Columns {
                 [column, None] => Ok(column),
             }
         };
+        // What is nearly one of the columns is not ignored: the case would be measured without what it says.
+        let known = ["image", "x0", "y0", "x1", "y1", "row_spacing_mm", "column_spacing_mm"];
+        for found in header.iter().map(String::from_utf8_lossy) {
+            let meant = known.iter().find(|name| found.eq_ignore_ascii_case(name) && **name != found);
+            if let Some(meant) =
+                meant.or((found == "spacing_mm").then_some(&"row_spacing_mm and column_spacing_mm"))
+            {
+                return Err(format!("column {found} is not known: {meant} is"));
+            }
+        }
         let required = |name: &str| column(name)?.ok_or(format!("column {name} is missing"));
         Ok(Self {
             all: header.len(),
@@ -77,12 +87,12 @@ impl Columns {
         }
         let number = |name: &str, at: usize| {
             let text = text(record, at);
-            text.parse::<f64>().map_err(|_| format!("{name} is not a number: \"{text}\""))
+            text.trim().parse::<f64>().map_err(|_| format!("{name} is not a number: \"{text}\""))
         };
         let [x0, y0, x1, y1] = self.edges;
         let [x0, y0, x1, y1] = [number("x0", x0)?, number("y0", y0)?, number("x1", x1)?, number("y1", y1)?];
         let area = LesionBox::new(x0, y0, x1, y1).map_err(|e| e.to_string())?;
-        let spacing = match self.spacing.map(|c| c.filter(|at| !record[*at].is_empty())) {
+        let spacing = match self.spacing.map(|c| c.filter(|at| !record[*at].trim_ascii().is_empty())) {
             [None, None] => None,
             [Some(row), Some(column)] => {
                 let (row, column) = (number("row_spacing_mm", row)?, number("column_spacing_mm", column)?);
@@ -150,6 +160,31 @@ mod tests {
             let want = want.map(str::to_owned).map_err(str::to_owned);
             assert_eq!(parsed(header, row.as_bytes()), [want], "{row}");
         }
+    }
+
+    #[test]
+    fn a_column_that_is_nearly_one_of_the_cases_is_not_ignored() {
+        for (header, want) in [
+            ("image,x0,y0,x1,y1,lesion,Spacing", None),
+            ("Image,x0,y0,x1,y1", Some("column Image is not known: image is")),
+            (
+                "image,x0,y0,x1,y1,Row_spacing_mm,column_spacing_mm",
+                Some("column Row_spacing_mm is not known: row_spacing_mm is"),
+            ),
+            (
+                "image,x0,y0,x1,y1,spacing_mm",
+                Some("column spacing_mm is not known: row_spacing_mm and column_spacing_mm is"),
+            ),
+        ] {
+            assert_eq!(read(header.as_bytes()).err().as_deref(), want, "{header}");
+        }
+    }
+
+    #[test]
+    fn blanks_belong_to_the_name_of_an_image_and_not_to_a_number() {
+        let header = "image , x0,y0,x1,y1";
+        let cases = read(format!("{header}\n\" a.png\", 1 ,2,30,40\n").as_bytes()).unwrap();
+        assert_eq!((&cases[0].image[..], cases[0].parsed.is_ok()), (" a.png", true));
     }
 
     #[test]

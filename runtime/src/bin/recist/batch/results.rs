@@ -45,3 +45,14 @@ pub(super) fn row(image: &str, outcome: Result<Measurement, String>) -> Vec<u8> 
     writer.write_record(lines).expect("writing to memory does not fail");
     writer.into_inner().expect("writing to memory does not fail")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HEADER;
+
+    #[test]
+    fn the_readme_lists_the_columns_of_the_results() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        assert!(readme.lines().any(|line| line.trim_start() == HEADER), "{HEADER}");
+    }
+}
