@@ -183,13 +183,13 @@ fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values()
     let codings: [Coding; 6] = [
         ("DeepLesion's", |hu| hu, None),
         ("padded with the lowest number", |hu| if hu < -990 { -32768 } else { hu }, None),
-        ("signed samples", |hu| (hu & 0xFFFF) - 32768, Some("PNG is 16-bit grey, and 99 % of it")),
         (
-            "stored values without their intercept",
-            |hu| hu + 1024 - 32768,
-            Some("98 % of it lies beyond -4096 to 20000 HU"),
+            "signed samples",
+            |hu| (hu & 0xFFFF) - 32768,
+            Some("PNG is 16-bit grey, and 100 % of it lies beyond -4096 to 20000 HU"),
         ),
-        ("grey values", |hu| (hu + 1000) * 64 - 32768, Some("a 16-bit PNG holds Hounsfield units + 32768")),
+        ("stored values without their intercept", |hu| hu + 1024 - 32768, Some("100 % of it lies beyond")),
+        ("grey values", |hu| (hu + 1000) * 50 - 32768, Some("a 16-bit PNG holds Hounsfield units + 32768")),
         ("metal in one of 100 samples", |hu| if hu == 40 { 30_000 } else { hu }, None),
     ];
     let path = std::env::temp_dir().join(format!("recist-coding-{}.png", std::process::id()));

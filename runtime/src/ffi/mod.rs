@@ -257,7 +257,7 @@ unsafe fn ct_slice<'a>(slice: &RecistSlice) -> Result<CtSlice<'a>, Status> {
     let samples = samples.filter(|n| *n <= isize::MAX.unsigned_abs() / 2).ok_or(Status::Slice)?;
     let spacing = match [slice.row_spacing_mm, slice.column_spacing_mm] {
         // By its bits: a thread that flushes tiny numbers takes them all for 0.
-        given if given.iter().all(|mm| mm.abs().to_bits() == 0) => None,
+        given if given.iter().all(|mm| mm.to_bits() == 0) => None,
         [row, column] => Some(PixelSpacing::new(row, column).map_err(|_| Status::Spacing)?),
     };
     // SAFETY: not NULL and aligned (checked above); the samples fit a slice and are readable by the caller's
