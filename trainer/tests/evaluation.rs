@@ -222,10 +222,9 @@ fn what_is_written_overwrites_neither_an_input_nor_the_other_output() {
 fn figures_are_told_before_a_file_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let pack = pack(folder.path(), 2, 1);
-    for (option, name) in [("--csv", "lesions.csv"), ("--picture", "page.png")] {
-        let out = folder.path().join(name);
-        // The finished file is written under this name first, where a folder is in its way.
-        std::fs::create_dir(format!("{}.partial", out.display())).unwrap();
+    for (option, ending) in [("--csv", "csv"), ("--picture", "png")] {
+        // The finished file is written under a longer name first, and no name is longer than 255 bytes.
+        let out = folder.path().join(format!("{}.{ending}", "x".repeat(250)));
         let output = Command::new(env!("CARGO_BIN_EXE_recist-train"))
             .args(["evaluate", "--model", MODEL, "--split", "val", "--json", "--data"])
             .args([&pack, Path::new(option), &out])

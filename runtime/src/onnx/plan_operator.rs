@@ -1,5 +1,4 @@
 use tract_core::internal::*;
-use tract_onnx::prelude::*;
 
 use super::OnnxError;
 use crate::bundle::AlignedBytes;

@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tract_core::internal::*;
-use tract_onnx::prelude::*;
 
 use super::decoding_operator::DecodingOperator;
 use super::sampler_operator::SamplerOperator;
