@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape},
 };
 
-use super::{Device, Element, Error, FeatureMap, Matrix, Module, affine_matrix, flatten, sample};
+use super::{Device, Element, Error, FeatureMap, Matrix, Module, NoneTape, affine_matrix, flatten, sample};
 
 /// Both networks with the spatial transformer between them, differentiable from the heatmaps through θ to the
 /// localization network: what joint training trains (paper, section 2.3).
@@ -17,7 +17,7 @@ pub struct Cascade<E: Element, D: Device<E>> {
     pub hourglass: Module<E, D>,
 }
 
-/// What a cascade makes of a batch of patches. The tape is given beside it.
+/// What a cascade makes of a batch of patches.
 #[derive(Clone, Debug)]
 pub struct CascadeOutputs<E: Element, D: Device<E>> {
     /// The lesion mask, one channel.
@@ -56,15 +56,11 @@ impl<E: Element, D: Device<E>> Cascade<E, D> {
     ///
     /// # Panics
     /// If `patches` have not the shape of the localization network's input.
-    pub fn infer<T: Tape<E, D>>(
-        &self,
-        patches: FeatureMap<E, D>,
-        tape: T,
-    ) -> Result<(CascadeOutputs<E, D>, T), Error> {
-        let (outputs, tape) = self.localization.infer(patches.clone(), tape)?;
-        let (localized, tape) = localize(outputs, patches, tape).map_err(Into::into)?;
-        let (heatmaps, tape) = self.hourglass.infer(localized.canonical.clone(), tape)?;
-        Ok((CascadeOutputs { heatmaps, ..localized }, tape))
+    pub fn infer(&self, patches: FeatureMap<E, D>) -> Result<CascadeOutputs<E, D>, Error> {
+        let outputs = self.localization.infer(patches.clone())?;
+        let (localized, NoneTape) = localize(outputs, patches, NoneTape).map_err(Into::into)?;
+        let heatmaps = self.hourglass.infer(localized.canonical.clone())?;
+        Ok(CascadeOutputs { heatmaps, ..localized })
     }
 }
 

@@ -2,8 +2,8 @@ use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::Tensor;
 
 use super::{
-    Cascade, CascadeOutputs, Device, Element, Error, FeatureMap, Method, Module, ModuleError, NoneTape,
-    Optimiser, Recording, StepGradients, Vector, backward, clip_gradients, download, seed, upload,
+    Cascade, CascadeOutputs, Device, Element, Error, FeatureMap, Method, Module, ModuleError, Optimiser,
+    Recording, StepGradients, Vector, backward, clip_gradients, download, seed, upload,
 };
 use crate::network::{Localization, Network};
 use crate::weights::Weights;
@@ -101,7 +101,7 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
                 numbers.push((format!("gradient of {network}.{name}"), download(&gradient)?));
             }
         }
-        let (outputs, _) = self.cascade.infer(self.patches.clone(), NoneTape)?;
+        let outputs = self.cascade.infer(self.patches.clone())?;
         name_outputs(&mut numbers, " at inference", &outputs)?;
         let start = [self.cascade.localization.weights()?, self.cascade.hourglass.weights()?];
         for (name, method, rate) in METHODS {

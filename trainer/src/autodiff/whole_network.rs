@@ -177,7 +177,7 @@ where
     };
     let rows = |map| flatten(map).unwrap().as_vec();
 
-    let (outputs, _) = example.cascade.infer(example.patches.clone(), NoneTape).unwrap();
+    let outputs = example.cascade.infer(example.patches.clone()).unwrap();
     for (name, map) in named(outputs) {
         let name = format!("inference.{name}");
         let expected = example.file.get(&name);

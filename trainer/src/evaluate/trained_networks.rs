@@ -1,7 +1,7 @@
 use recist::cascade::{MASK_SIZE, Mask, Networks, ThetaOutputs};
 use recist::image::{PATCH_SIZE, Patch};
 
-use crate::autodiff::{Cascade, Device, Error, FeatureMap, Module, NoneTape, download, upload};
+use crate::autodiff::{Cascade, Device, Error, FeatureMap, Module, download, upload};
 
 /// The networks that are being trained, for the runtime's measurement: what a validation figure says is
 /// what the runtime would have measured.
@@ -28,7 +28,7 @@ impl<'a, D: Device<f32>> TrainedNetworks<'a, D> {
 
     fn run(module: &Module<f32, D>, patch: &Patch) -> Result<Vec<FeatureMap<f32, D>>, Error> {
         let input = upload(module.device(), (1, PATCH_SIZE, PATCH_SIZE, 1), patch)?;
-        Ok(module.infer(input, NoneTape)?.0)
+        module.infer(input)
     }
 }
 

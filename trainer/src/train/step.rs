@@ -116,7 +116,7 @@ impl<D: Device<f32>> Trainer<D> {
             Stage::Stn => {
                 let (outputs, mut recording) = match mode {
                     Mode::Train => localization.train(patches, recording)?,
-                    Mode::Infer => localization.infer(patches, recording)?,
+                    Mode::Infer => (localization.infer(patches)?, recording),
                 };
                 let [mask, theta] = &outputs[..] else {
                     panic!("localization has the outputs mask and theta")
@@ -137,14 +137,14 @@ impl<D: Device<f32>> Trainer<D> {
             Stage::Shn => {
                 let (heatmaps, recording) = match mode {
                     Mode::Train => hourglass.train(patches, recording)?,
-                    Mode::Infer => hourglass.infer(patches, recording)?,
+                    Mode::Infer => (hourglass.infer(patches)?, recording),
                 };
                 hourglass_losses(&mut losses, &heatmaps, &batch.heatmaps, weights, recording)?
             }
             Stage::Joint => {
                 let (outputs, mut recording) = match mode {
                     Mode::Train => self.cascade.train(patches, recording)?,
-                    Mode::Infer => self.cascade.infer(patches, recording)?,
+                    Mode::Infer => (self.cascade.infer(patches)?, recording),
                 };
                 let CascadeOutputs { mask, theta, heatmaps, .. } = outputs;
                 let found = download(&theta)?;
