@@ -3,7 +3,11 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape},
 };
 
-use super::{Device, Element, Error, FeatureMap, Matrix, Module, NoneTape, affine_matrix, flatten, sample};
+use super::{
+    Device, Element, Error, FeatureMap, Matrix, Module, ModuleError, NoneTape, affine_matrix, flatten, sample,
+};
+use crate::graph::Graph;
+use crate::weights::Weights;
 
 /// Both networks with the spatial transformer between them, differentiable from the heatmaps through θ to the
 /// localization network: what joint training trains (paper, section 2.3).
@@ -31,6 +35,38 @@ pub struct CascadeOutputs<E: Element, D: Device<E>> {
 }
 
 impl<E: Element, D: Device<E>> Cascade<E, D> {
+    /// Puts both networks on `device`; of graphs and weights the localization network's come first.
+    ///
+    /// # Errors
+    /// If `weights` are not those of `graphs`, or the device fails.
+    pub fn new(
+        [localization, hourglass]: [Graph; 2],
+        weights: &[Weights; 2],
+        device: &D,
+    ) -> Result<Self, ModuleError> {
+        Ok(Self {
+            localization: Module::new(localization, &weights[0], device)?,
+            hourglass: Module::new(hourglass, &weights[1], device)?,
+        })
+    }
+
+    /// The weights of both networks: see [`Module::weights`].
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn weights(&self) -> Result<[Weights; 2], Error> {
+        Ok([self.localization.weights()?, self.hourglass.weights()?])
+    }
+
+    /// Replaces the weights of both networks: see [`Module::load`].
+    ///
+    /// # Errors
+    /// If `weights` are not those of the networks, or the device fails; the cascade cannot be used any more.
+    pub fn load(&mut self, weights: &[Weights; 2]) -> Result<(), ModuleError> {
+        self.localization.load(&weights[0])?;
+        self.hourglass.load(&weights[1])
+    }
+
     /// Runs the cascade while it is trained: see [`Module::train`].
     ///
     /// # Errors

@@ -42,13 +42,9 @@ where
         let network = Network::open(golden(name, "toml").to_str().unwrap()).unwrap();
         let mut file = Weights::read(&golden(name, "safetensors")).unwrap();
         let device = cpu();
-        let (localization, hourglass) =
-            (network.localization.graph(PATCH_SIZE), network.hourglass.graph(PATCH_SIZE));
-        let cascade = Cascade {
-            localization: Module::new(localization.unwrap(), &file.take("weights.localization."), &device)
-                .unwrap(),
-            hourglass: Module::new(hourglass.unwrap(), &file.take("weights.hourglass."), &device).unwrap(),
-        };
+        let graphs = [network.localization.graph(PATCH_SIZE), network.hourglass.graph(PATCH_SIZE)];
+        let weights = file.take("weights.").into_networks();
+        let cascade = Cascade::new(graphs.map(Result::unwrap), &weights, &device).unwrap();
         let patches = elements(file.take("input").get("").unwrap());
         let images = patches.len() / (PATCH_SIZE * PATCH_SIZE);
         let patches = device.tensor_from_vec(patches, (images, PATCH_SIZE, PATCH_SIZE, 1));
@@ -286,7 +282,7 @@ fn gradients_of_the_whole_cascade_are_central_differences() {
 }
 
 /// Steps of both networks at once on a batch, with clipped gradients; the weights after them.
-fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
+fn trained(name: &str, method: Method) -> (Vec<f64>, [Weights; 2]) {
     let mut example = Example::<f32>::read(name);
     let mut optimisers = [&example.cascade.localization, &example.cascade.hourglass]
         .map(|module| Optimiser::new(method, module).unwrap());
@@ -299,9 +295,7 @@ fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
             optimiser.step(module, &mut gradients, 1e-2).unwrap();
         }
     }
-    let mut weights = example.cascade.localization.weights().unwrap();
-    weights.extend("hourglass.", example.cascade.hourglass.weights().unwrap());
-    (norms, weights)
+    (norms, example.cascade.weights().unwrap())
 }
 
 #[test]

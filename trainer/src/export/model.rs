@@ -3,7 +3,7 @@ use std::path::Path;
 
 use recist::image::PATCH_SIZE;
 
-use crate::autodiff::{Cascade, Device, Module};
+use crate::autodiff::{Cascade, Device};
 use crate::network::Network;
 use crate::quantise::{Folded, QuantiseError, fold};
 use crate::train::{Checkpoint, Configuration, knows_mask};
@@ -45,8 +45,7 @@ impl TrainedModel {
             let place = standing(run)?;
             return Err(ModelError(format!("{} {place}: `train --resume` finishes it", run.display())));
         }
-        let mut all = Weights::read(&path).map_err(|error| ModelError(error.of_file(&path)))?;
-        let weights = ["localization.", "hourglass."].map(|part| all.take(part));
+        let weights = Weights::read(&path).map_err(|error| ModelError(error.of_file(&path)))?.into_networks();
         let model = Self { network, knows_mask, weights };
         for (graph, weights) in model.graphs()?.iter().zip(&model.weights) {
             weights.check(graph).map_err(|error| named(&path, &error))?;
@@ -59,12 +58,7 @@ impl TrainedModel {
     /// # Errors
     /// If the network's file describes none, or the device fails.
     pub fn cascade<D: Device<f32>>(&self, device: &D) -> Result<Cascade<f32, D>, ModelError> {
-        let [localization, hourglass] = self.graphs()?;
-        let fit = |error: crate::autodiff::ModuleError| ModelError(error.to_string());
-        Ok(Cascade {
-            localization: Module::new(localization, &self.weights[0], device).map_err(fit)?,
-            hourglass: Module::new(hourglass, &self.weights[1], device).map_err(fit)?,
-        })
+        Cascade::new(self.graphs()?, &self.weights, device).map_err(|error| ModelError(error.to_string()))
     }
 
     /// Both networks with their batch norms folded; of the hourglass only the last stack's heatmaps are given

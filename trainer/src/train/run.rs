@@ -3,7 +3,6 @@ use std::path::{Path, absolute};
 use recist::image::PATCH_SIZE;
 
 use super::average::AVERAGE_STEPS;
-use super::checkpoint::{PARTS, cascade_of, weights_of};
 use super::folder::{CHECKPOINT, METRICS, NETWORK, PICTURES, RESNET_START, RunFolder, START, Texts, WEIGHTS};
 use super::loader::Loader;
 use super::metrics::Metrics;
@@ -13,11 +12,11 @@ use super::{
     Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, RunError, Stage,
     StageConfiguration, Trainer, Validation, prepare, validate,
 };
-use crate::autodiff::{Device, Error, ModuleError};
+use crate::autodiff::{Cascade, Device, Error, ModuleError};
 use crate::data::{Pack, Split};
 use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
-use crate::weights::Weights;
+use crate::weights::{PARTS, Weights};
 
 /// A training run, in a folder of its own.
 #[derive(Debug)]
@@ -149,7 +148,7 @@ impl<'a> Run<'a> {
             trainer.restart()?;
             Checkpoint::of(number, progress, &trainer)?.write(&checkpoint_path)?;
         }
-        weights_of(&trainer.cascade)?.write(&self.folder.file(WEIGHTS))?;
+        Weights::of_networks(trainer.cascade.weights()?).write(&self.folder.file(WEIGHTS))?;
         Ok(())
     }
 
@@ -204,11 +203,9 @@ impl<'a> Run<'a> {
                     metrics.trained(number, step, rate, &losses)?;
                 }
                 if left.is_some_and(|left| left < stage.average && left.is_multiple_of(AVERAGE_STEPS)) {
-                    trainer.average.add(weights_of(&trainer.cascade)?);
+                    trainer.average.add(trainer.cascade.weights()?);
                     if left == Some(0) {
-                        let mut mean = std::mem::take(&mut trainer.average).mean;
-                        trainer.cascade.localization.load(&mean.take(PARTS[0]))?;
-                        trainer.cascade.hourglass.load(&mean.take(PARTS[1]))?;
+                        trainer.cascade.load(&std::mem::take(&mut trainer.average).mean)?;
                     }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
@@ -242,7 +239,7 @@ impl<'a> Run<'a> {
         let paths = [START, RESNET_START].map(|name| self.folder.file(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = cascade_of(weights, graphs(&self.network)?, device)
+        let cascade = Cascade::new(graphs(&self.network)?, &weights, device)
             .map_err(|error| unfit(self.folder.path(), error))?;
         Ok(Trainer::new(cascade, self.configuration.method)?)
     }
@@ -256,30 +253,27 @@ pub fn knows_mask(folder: &Path, configuration: &Configuration) -> bool {
 }
 
 impl Start<'_> {
-    /// The weights, named as a checkpoint names them.
+    /// The weights of both networks.
     ///
     /// # Errors
     /// If the file cannot be read, or its weights do not fit the networks.
-    fn weights(self, network: &Network, seed: u64) -> Result<Weights, RunError> {
+    fn weights(self, network: &Network, seed: u64) -> Result<[Weights; 2], RunError> {
         let read = |path| Weights::read(path).map_err(|error| RunError(error.of_file(path)));
-        let [localization, hourglass] = graphs(network)?;
+        let graphs = graphs(network)?;
         if let Self::Weights(path) = self {
-            let weights = read(path)?;
-            for (part, graph) in PARTS.into_iter().zip([&localization, &hourglass]) {
-                weights.clone().take(part).check(graph).map_err(|error| {
+            let weights = read(path)?.into_networks();
+            for (part, (graph, weights)) in PARTS.into_iter().zip(graphs.iter().zip(&weights)) {
+                weights.check(graph).map_err(|error| {
                     named(path, &format_args!("not of the network {}: {error} (in {part}*)", network.name))
                 })?;
             }
             return Ok(weights);
         }
-        let mut localization = Localization::initialise(&localization, seed);
+        let mut localization = Localization::initialise(&graphs[0], seed);
         if let Self::ResNet(path) = self {
             localization.load_resnet(TRUNK, read(path)?).map_err(|error| named(path, &error))?;
         }
-        let mut weights = Weights::default();
-        weights.extend(PARTS[0], localization);
-        weights.extend(PARTS[1], Weights::initialise(&hourglass, seed));
-        Ok(weights)
+        Ok([localization, Weights::initialise(&graphs[1], seed)])
     }
 }
 

@@ -46,6 +46,9 @@ impl Tensor {
     }
 }
 
+/// The scopes of the two networks, localization and hourglass, in a file.
+pub(crate) const PARTS: [&str; 2] = ["localization.", "hourglass."];
+
 /// Tensors by name, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
@@ -89,6 +92,22 @@ impl Weights {
             .map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor))
             .collect();
         Self { tensors }
+    }
+
+    /// Both networks in one: tensors named `localization.*` and `hourglass.*`, as files hold them.
+    #[must_use]
+    pub fn of_networks(networks: [Self; 2]) -> Self {
+        let mut weights = Self::default();
+        for (part, network) in PARTS.into_iter().zip(networks) {
+            weights.extend(part, network);
+        }
+        weights
+    }
+
+    /// The two networks, localization and hourglass, whose tensors [`Self::of_networks`] would name so.
+    #[must_use]
+    pub fn into_networks(mut self) -> [Self; 2] {
+        PARTS.map(|part| self.take(part))
     }
 
     /// Takes out the tensor called `name`, of the shape `expected`.

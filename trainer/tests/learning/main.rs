@@ -156,9 +156,10 @@ fn a_run_that_goes_on_from_another_runs_weights_knows_their_mask() {
         [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()]
     };
     let resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
-    let mut whole = Weights::default();
-    whole.extend("localization.", Localization::initialise(&localization, 9));
-    whole.extend("hourglass.", Weights::initialise(&hourglass, 9));
+    let whole = Weights::of_networks([
+        Localization::initialise(&localization, 9),
+        Weights::initialise(&hourglass, 9),
+    ]);
     let [resnet_file, whole_file] = ["resnet", "whole"].map(|name| folder.path().join(name));
     resnet.write(&resnet_file).unwrap();
     whole.write(&whole_file).unwrap();
