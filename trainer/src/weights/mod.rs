@@ -7,11 +7,11 @@ mod file;
 mod initialise;
 mod torchvision;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Parameter};
 
 /// A tensor in host memory, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,16 +113,10 @@ impl Weights {
     /// Takes out the tensor called `name`, of the shape `expected`.
     ///
     /// # Errors
-    /// If there is none, or it has another shape; it is taken out all the same.
+    /// If there is none, or it has another shape and stays.
     pub fn remove(&mut self, name: &str, expected: &[usize]) -> Result<Tensor, WeightsError> {
-        let name = name.to_owned();
-        match self.tensors.remove(&name) {
-            None => Err(WeightsError::Missing { name }),
-            Some(tensor) if tensor.shape != expected => {
-                Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape })
-            }
-            Some(tensor) => Ok(tensor),
-        }
+        self.expect(name, expected)?;
+        Ok(self.tensors.remove(name).expect("it was found"))
     }
 
     /// That every tensor has been taken out.
@@ -141,11 +135,26 @@ impl Weights {
     /// # Errors
     /// Names the first tensor that is missing, mis-shaped or too much.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
-        let mut rest = self.clone();
-        for parameter in graph.parameters() {
-            rest.remove(&parameter.name, &parameter.shape)?;
+        let mut parameters = BTreeSet::new();
+        for Parameter { name, shape, .. } in graph.parameters() {
+            self.expect(&name, &shape)?;
+            parameters.insert(name);
         }
-        rest.expect_empty()
+        match self.tensors.keys().find(|name| !parameters.contains(*name)) {
+            Some(name) => Err(WeightsError::Extra { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn expect(&self, name: &str, expected: &[usize]) -> Result<&Tensor, WeightsError> {
+        let name = name.to_owned();
+        match self.tensors.get(&name) {
+            None => Err(WeightsError::Missing { name }),
+            Some(tensor) if tensor.shape != expected => {
+                Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape.clone() })
+            }
+            Some(tensor) => Ok(tensor),
+        }
     }
 }
 
