@@ -47,7 +47,7 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
         patch_size: usize,
         device: &D,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let graphs = [network.localization.graph(patch_size)?, network.hourglass.graph(patch_size)?];
+        let graphs = network.graphs(patch_size)?;
         let weights = [Localization::initialise(&graphs[0], 1), Weights::initialise(&graphs[1], 1)];
         let cascade = Cascade::new(graphs, &weights.map(stirred), device)?;
         let patches = upload(device, (batch, patch_size, patch_size, 1), &waves(batch, patch_size))?;

@@ -42,9 +42,8 @@ where
         let network = Network::open(golden(name, "toml").to_str().unwrap()).unwrap();
         let mut file = Weights::read(&golden(name, "safetensors")).unwrap();
         let device = cpu();
-        let graphs = [network.localization.graph(PATCH_SIZE), network.hourglass.graph(PATCH_SIZE)];
         let weights = file.take("weights.").into_networks();
-        let cascade = Cascade::new(graphs.map(Result::unwrap), &weights, &device).unwrap();
+        let cascade = Cascade::new(network.graphs(PATCH_SIZE).unwrap(), &weights, &device).unwrap();
         let patches = elements(file.take("input").get("").unwrap());
         let images = patches.len() / (PATCH_SIZE * PATCH_SIZE);
         let patches = device.tensor_from_vec(patches, (images, PATCH_SIZE, PATCH_SIZE, 1));

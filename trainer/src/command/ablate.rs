@@ -13,7 +13,6 @@ use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{Figure, Four, Report, Selection, TrainedNetworks, evaluate};
 use recist_trainer::export::{self, CalibrationPatches, TrainedModel, quantise};
 use recist_trainer::graph::Summary;
-use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
 use recist_trainer::train::{self, Configuration, Start};
 use serde::Serialize;
@@ -134,13 +133,12 @@ impl Row {
 impl Costs {
     /// Counts and times `model`, quantised, on the validation lesions.
     fn measure(model: &TrainedModel, packs: &[Pack]) -> Result<Self, Box<dyn Error>> {
-        let Network { localization, hourglass, .. } = &model.network;
-        let localization = Summary::of(&localization.graph(PATCH_SIZE)?).multiply_accumulates();
-        let both = localization + Summary::of(&hourglass.graph(PATCH_SIZE)?).multiply_accumulates();
+        let [localization, hourglass] =
+            model.network.graphs(PATCH_SIZE)?.map(|graph| Summary::of(&graph).multiply_accumulates());
 
         let patches = CalibrationPatches::draw(packs, Split::Train, CALIBRATION_PATCHES)?;
         let quantised = quantise(model, &patches, Rule::default())?;
-        let heatmap_size = hourglass.heatmap.to_string();
+        let heatmap_size = model.network.hourglass.heatmap.to_string();
         let description = Description { heatmap_size: &heatmap_size, ..Description::NONE };
         let bytes = AlignedBytes::copy_of(&export::bundle(&description, &quantised, &[])?);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
@@ -168,7 +166,7 @@ impl Costs {
             .collect();
         let localization_time = medians.get(&Stage::Localization).copied().unwrap_or(0);
         Ok(Self {
-            multiply_accumulates: [both, localization],
+            multiply_accumulates: [localization + hourglass, localization],
             microseconds: [medians.values().sum(), localization_time],
         })
     }

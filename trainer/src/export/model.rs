@@ -76,11 +76,7 @@ impl TrainedModel {
     }
 
     fn graphs(&self) -> Result<[crate::graph::Graph; 2], ModelError> {
-        let error = |error: crate::network::NetworkError| ModelError(error.to_string());
-        Ok([
-            self.network.localization.graph(PATCH_SIZE).map_err(error)?,
-            self.network.hourglass.graph(PATCH_SIZE).map_err(error)?,
-        ])
+        self.network.graphs(PATCH_SIZE).map_err(|error| ModelError(error.to_string()))
     }
 }
 

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::autodiff::{Cascade, Device, Error, ModuleError};
 use crate::data::{Pack, Split};
-use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
 use crate::weights::{PARTS, Weights};
 
@@ -82,7 +81,7 @@ impl<'a> Run<'a> {
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
-        graphs(&network)?;
+        network.graphs(PATCH_SIZE)?;
         if !Network::is_preset(&configuration.network) {
             // The folder holds it, wherever the folder will be.
             NETWORK.clone_into(&mut configuration.network);
@@ -134,7 +133,8 @@ impl<'a> Run<'a> {
             let checkpoint = Checkpoint::read(&checkpoint_path)
                 .map_err(|error| RunError(error.of_file(&checkpoint_path)))?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
-            let trainer = checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device);
+            let trainer =
+                checkpoint.trainer(self.network.graphs(PATCH_SIZE)?, self.configuration.method, device);
             (stage, progress, trainer.map_err(|error| unfit(&checkpoint_path, error))?)
         } else {
             (0, Progress::default(), self.fresh(device)?)
@@ -239,7 +239,7 @@ impl<'a> Run<'a> {
         let paths = [START, RESNET_START].map(|name| self.folder.file(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = Cascade::new(graphs(&self.network)?, &weights, device)
+        let cascade = Cascade::new(self.network.graphs(PATCH_SIZE)?, &weights, device)
             .map_err(|error| unfit(self.folder.path(), error))?;
         Ok(Trainer::new(cascade, self.configuration.method)?)
     }
@@ -259,7 +259,7 @@ impl Start<'_> {
     /// If the file cannot be read, or its weights do not fit the networks.
     fn weights(self, network: &Network, seed: u64) -> Result<[Weights; 2], RunError> {
         let read = |path| Weights::read(path).map_err(|error| RunError(error.of_file(path)));
-        let graphs = graphs(network)?;
+        let graphs = network.graphs(PATCH_SIZE)?;
         if let Self::Weights(path) = self {
             let weights = read(path)?.into_networks();
             for (part, (graph, weights)) in PARTS.into_iter().zip(graphs.iter().zip(&weights)) {
@@ -283,10 +283,6 @@ fn unfit(path: &Path, error: ModuleError) -> RunError {
         ModuleError::Weights(error) => named(path, &error),
         ModuleError::Device(error) => error.into(),
     }
-}
-
-fn graphs(network: &Network) -> Result<[Graph; 2], RunError> {
-    Ok([network.localization.graph(PATCH_SIZE)?, network.hourglass.graph(PATCH_SIZE)?])
 }
 
 /// That the batch does not fit into the device, and how much of it does, found by trying.

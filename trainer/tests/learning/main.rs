@@ -151,10 +151,7 @@ fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
 fn a_run_that_goes_on_from_another_runs_weights_knows_their_mask() {
     let folder = tempfile::tempdir().unwrap();
     let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
-    let [localization, hourglass] = {
-        let network = Network::open(NETWORK).unwrap();
-        [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()]
-    };
+    let [localization, hourglass] = Network::open(NETWORK).unwrap().graphs(PATCH_SIZE).unwrap();
     let resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
     let whole = Weights::of_networks([
         Localization::initialise(&localization, 9),

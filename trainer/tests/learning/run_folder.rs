@@ -21,9 +21,7 @@ fn weights_that_do_not_fit_are_refused_before_anything_is_written() {
             Configuration::from_toml(&configuration(4, &[("stn", 9)], "epoch = 1\ncheckpoint = 1"));
         Run::open(&out, configuration.unwrap(), &packs, start, resume)
     };
-    let network = Network::open(NETWORK).unwrap();
-    let localization = network.localization.graph(PATCH_SIZE).unwrap();
-    let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
+    let [localization, hourglass] = Network::open(NETWORK).unwrap().graphs(PATCH_SIZE).unwrap();
     let fitting = Weights::of_networks([
         Localization::initialise(&localization, 9),
         Weights::initialise(&hourglass, 9),

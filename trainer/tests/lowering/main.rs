@@ -20,7 +20,7 @@ use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, Tensor, tv
 /// Both networks of `tiny`, untrained but with heads that answer something.
 fn networks() -> [Folded; 2] {
     let network = Network::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml")).unwrap();
-    let graphs = [network.localization.graph(128).unwrap(), network.hourglass.graph(128).unwrap()];
+    let graphs = network.graphs(128).unwrap();
     let weights = [Localization::initialise(&graphs[0], 1), Weights::initialise(&graphs[1], 2)];
     let mut both = graphs.iter().zip(weights).map(|(graph, mut weights)| {
         let heads: Vec<String> = weights
