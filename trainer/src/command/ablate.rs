@@ -11,10 +11,10 @@ use recist_trainer::ablation::Variant;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{Figure, Four, Report, Selection, TrainedNetworks, evaluate};
-use recist_trainer::export::{self, CalibrationPatches, TrainedModel, quantise};
+use recist_trainer::export::{self, CalibrationPatches, quantise};
 use recist_trainer::graph::Summary;
 use recist_trainer::quantise::Rule;
-use recist_trainer::train::{self, Configuration, Start};
+use recist_trainer::train::{self, Configuration, Start, TrainedModel};
 use serde::Serialize;
 
 use super::Run;
@@ -91,7 +91,7 @@ impl Run for Ablate {
                     Start::Fresh,
                     train::Run::is_in(&folder),
                 )?;
-                if !folder.join("weights.safetensors").exists() {
+                if !TrainedModel::is_finished(&folder) {
                     super::tell(format_args!("{variant}, seed {seed}"));
                     run.train(&autodiff::cpu(), reporter(batch, |line| super::tell(line)))?;
                 }

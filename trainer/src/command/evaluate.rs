@@ -9,8 +9,8 @@ use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
-use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, check_outputs, check_png, replace, train};
+use recist_trainer::train::{self, TrainedModel};
+use recist_trainer::{autodiff, check_outputs, check_png, replace};
 
 use super::Run;
 

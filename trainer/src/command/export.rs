@@ -9,11 +9,12 @@ use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
 use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
 use recist_trainer::export::{
-    self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
+    self, CalibrationPatches, ParityReport, QuantisedNetwork, quantise, test_vectors,
 };
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
-use recist_trainer::{check_outputs, replace, train};
+use recist_trainer::train::{self, TrainedModel};
+use recist_trainer::{check_outputs, replace};
 
 use super::Run;
 use super::evaluate::{floating_point, integers};

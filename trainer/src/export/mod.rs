@@ -1,7 +1,6 @@
 //! What leaves the trainer: ONNX files for every engine, and the bundle for the runtime.
 
 mod answers;
-mod model;
 mod onnx;
 mod onnxruntime;
 mod parity;
@@ -10,7 +9,6 @@ mod quantised;
 mod test_vectors;
 
 pub use answers::Answers;
-pub use model::{ModelError, TrainedModel};
 pub use onnx::{Metadata, float32, int8};
 pub use onnxruntime::onnxruntime;
 pub use parity::{Parity, Quanta};

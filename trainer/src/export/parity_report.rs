@@ -5,9 +5,10 @@ use std::path::Path;
 use recist::engine::{self, Kernel, Operator};
 use recist::onnx::TractModels;
 
-use super::{Answers, CalibrationPatches, Parity, Quanta, QuantisedNetwork, TrainedModel, onnxruntime};
+use super::{Answers, CalibrationPatches, Parity, Quanta, QuantisedNetwork, onnxruntime};
 use crate::autodiff;
 use crate::evaluate::TrainedNetworks;
+use crate::train::TrainedModel;
 
 /// What every engine that can run an exported model answers, beside one another on the same patches.
 #[derive(Clone, Debug)]

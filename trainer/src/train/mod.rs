@@ -16,6 +16,7 @@ mod run;
 mod run_error;
 mod schedule;
 mod step;
+mod trained_model;
 mod validation;
 
 pub use average::Average;
@@ -31,4 +32,5 @@ pub use run::{Outcome, Run, Start, knows_mask};
 pub use run_error::RunError;
 pub use schedule::{Progress, Schedule};
 pub use step::Trainer;
+pub use trained_model::TrainedModel;
 pub use validation::{Validation, validate};

@@ -1,4 +1,4 @@
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use recist::image::PATCH_SIZE;
 
@@ -119,7 +119,8 @@ impl<'a> Run<'a> {
         Ok(Self { folder, configuration, network, packs })
     }
 
-    /// Trains to the end, from the last checkpoint if there is one, and writes the weights.
+    /// Trains to the end, from the last checkpoint if there is one, and writes the weights: to the file whose path it
+    /// gives.
     ///
     /// # Errors
     /// If the device fails, the training diverges, or a file cannot be read or written.
@@ -127,7 +128,7 @@ impl<'a> Run<'a> {
         &self,
         device: &D,
         mut happened: impl FnMut(&Outcome<'_>),
-    ) -> Result<(), RunError> {
+    ) -> Result<PathBuf, RunError> {
         let checkpoint_path = self.folder.file(CHECKPOINT);
         let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
             let checkpoint = Checkpoint::read(&checkpoint_path)
@@ -148,8 +149,9 @@ impl<'a> Run<'a> {
             trainer.restart()?;
             Checkpoint::of(number, progress, &trainer)?.write(&checkpoint_path)?;
         }
-        Weights::of_networks(trainer.cascade.weights()?).write(&self.folder.file(WEIGHTS))?;
-        Ok(())
+        let path = self.folder.file(WEIGHTS);
+        Weights::of_networks(trainer.cascade.weights()?).write(&path)?;
+        Ok(path)
     }
 
     fn stage<D: Device<f32>>(

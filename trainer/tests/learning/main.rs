@@ -92,7 +92,7 @@ fn begin(configuration: Configuration, steps: u64, packs: &[Pack], folder: &Path
         let (Schedule::Cosine { rate, .. } | Schedule::Plateau { rate, .. }) = *schedule;
         (*schedule, *average) = (Schedule::Cosine { rate, steps, warm_up: 0 }, 0);
     }
-    Run::open(folder, short, packs, Start::Fresh, false)?.train(&autodiff::cpu(), |_| ())
+    Run::open(folder, short, packs, Start::Fresh, false)?.train(&autodiff::cpu(), |_| ()).map(drop)
 }
 
 /// The paper's rate without a limit gave numbers that were not finite in the third step of the hourglass.
