@@ -13,11 +13,15 @@ pub struct LossWeights {
     pub pose: [f64; 3],
     /// `L_HM`: the heatmaps' mean squared error, the sum over the stacks.
     pub heatmaps: f64,
-    /// `L_cos`: the squared cosine of the angle between the axes ([`super::KeypointLoss::cosine`]).
+    /// `L_cos`: the mean of cos² of the angle between the axes. The paper's equation 4 says that its cosine "should
+    /// always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for parallel
+    /// ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
     pub cosine: f64,
-    /// The distance of the last stack's endpoints ([`super::KeypointLoss::ends`]); not in the paper.
+    /// The mean distance of the last stack's four endpoints; not in the paper. One that is further than the decoding's
+    /// reach counts as that far and has no gradient: no change within the window would bring it there, the heatmaps
+    /// must.
     pub ends: f64,
-    /// The difference of the axes' lengths ([`super::KeypointLoss::lengths`]); not in the paper.
+    /// The mean absolute difference of both axes' lengths; not in the paper.
     pub lengths: f64,
 }
 

@@ -25,7 +25,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use configuration::{
     Configuration, ConfigurationError, LEAST_AVERAGE, MOST_SAMPLES, Stage, StageConfiguration,
 };
-pub use keypoint_loss::{KeypointLoss, keypoint_loss};
+pub use keypoint_loss::keypoint_loss;
 pub use lesions::Lesions;
 pub use losses::{LossWeights, Losses, mean_squared_error, pose_loss};
 pub use run::{Outcome, Run, Start, knows_mask};

@@ -3,9 +3,7 @@ use recist::geometry::Theta;
 use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
-use super::{
-    Average, Batch, KeypointLoss, LossWeights, Losses, Stage, keypoint_loss, mean_squared_error, pose_loss,
-};
+use super::{Average, Batch, LossWeights, Losses, Stage, keypoint_loss, mean_squared_error, pose_loss};
 use crate::autodiff::{
     Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
     clip_gradients, download, seed, shape_of, upload,
@@ -203,12 +201,9 @@ fn hourglass_losses<D: Device<f32>>(
         let found = download(heatmaps)?;
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
-        let &LossWeights { cosine, ends, lengths, .. } = weights;
-        if number + 1 == stacks.len() && cosine + ends + lengths > 0.0 {
+        if number + 1 == stacks.len() && weights.cosine + weights.ends + weights.lengths > 0.0 {
             let size = heatmap_size(heatmaps);
-            let keypoints = KeypointLoss { cosine, ends, lengths };
-            let loss = keypoint_loss(&found, expected, size, keypoints, &mut gradient);
-            (losses.cosine, losses.ends, losses.lengths) = (loss.cosine, loss.ends, loss.lengths);
+            losses.add(&keypoint_loss(&found, expected, size, weights, &mut gradient), 1.0);
         }
         seed(&mut recording, heatmaps, &gradient);
     }
