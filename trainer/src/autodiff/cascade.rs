@@ -50,6 +50,13 @@ impl<E: Element, D: Device<E>> Cascade<E, D> {
         })
     }
 
+    /// Rows and columns of a heatmap.
+    #[must_use]
+    pub fn heatmap_size(&self) -> usize {
+        let graph = self.hourglass.graph();
+        graph.node(*graph.outputs().last().expect("a graph has an output")).shape().height
+    }
+
     /// The weights of both networks: see [`Module::weights`].
     ///
     /// # Errors

@@ -105,8 +105,7 @@ impl Run for Ablate {
         for (variant, seed, model) in &trained {
             // Two of the rows learn no mask, so none is judged by it.
             let cascade = model.cascade(&autodiff::cpu())?;
-            let mut networks =
-                TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(false);
+            let mut networks = TrainedNetworks::new(&cascade, false);
             let report = evaluate(&packs, Selection::whole(Split::Val), &mut networks)?;
             lesions = report.rows.len();
             rows.push(Row::of(*variant, *seed, &report, &costs));

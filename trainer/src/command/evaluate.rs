@@ -81,8 +81,7 @@ pub(super) fn floating_point(
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
-    let networks =
-        TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(model.knows_mask);
+    let networks = TrainedNetworks::new(&cascade, model.knows_mask);
     report(packs, selection, networks, other_boxes)
 }
 

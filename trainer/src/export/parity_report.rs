@@ -86,9 +86,8 @@ impl ParityReport {
         for path in &paths {
             files.push(std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?);
         }
-        let heatmap_size = model.network.hourglass.heatmap;
         let cascade = model.cascade(&autodiff::cpu())?;
-        let trained = Answers::of(&mut TrainedNetworks::new(&cascade, heatmap_size), patches)?;
+        let trained = Answers::of(&mut TrainedNetworks::new(&cascade, true), patches)?;
         let on_tract = |models: TractModels| -> Result<Answers, Box<dyn Error>> {
             Ok(Answers::of(&mut models.networks()?, patches)?)
         };
@@ -120,7 +119,7 @@ impl ParityReport {
                 let (_, first) = onnxruntime(python, &paths[localization], &patches.patches)?;
                 let (found, second) = onnxruntime(python, &paths[localization + 1], &patches.canonical)?;
                 versions = Some(found);
-                Answers::from_outputs([first, second], patches.count(), heatmap_size)
+                Answers::from_outputs([first, second], patches.count(), trained.heatmap_size)
             };
             let (float32, int8) = (ask(0)?, ask(2)?);
             rows.push(row("float32, trainer - onnxruntime", Demand::Nothing, [&trained, &float32], None));

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         let configuration = &self.configuration;
         let stage = &configuration.stages[number];
         let name = (number, stage.stage);
-        let heatmap_size = self.network.hourglass.heatmap;
+        let heatmap_size = trainer.cascade.heatmap_size();
         let knows_mask = knows_mask(self.folder.path(), configuration);
         let lesions = Lesions::new(self.packs, Split::Train, configuration);
         let validation_lesions = Lesions::new(self.packs, Split::Val, configuration);
@@ -211,21 +211,14 @@ impl<'a> Run<'a> {
                     }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
-                    let validation = validate(
-                        trainer,
-                        &validation_lesions,
-                        configuration,
-                        stage,
-                        heatmap_size,
-                        knows_mask,
-                    )
-                    .map_err(at)?;
+                    let validation = validate(trainer, &validation_lesions, configuration, stage, knows_mask)
+                        .map_err(at)?;
                     #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
                     stage.schedule.validated(progress, validation.losses.sum() as f32);
                     metrics.validated(number, step, &validation)?;
                     let picture = self.folder.file(PICTURES).join(format!("{number}-{step:07}.png"));
                     if stage.stage != Stage::Stn {
-                        sheet(&picture, trainer, &validation_lesions, heatmap_size, knows_mask)?;
+                        sheet(&picture, trainer, &validation_lesions, knows_mask)?;
                     }
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
                 }

@@ -157,12 +157,12 @@ impl<D: Device<f32>> Trainer<D> {
                         seed(&mut recording, &theta, theta_gradient);
                     },
                 );
-                let size = heatmaps.first().map_or(0, heatmap_size);
-                let expected = heatmaps_behind(&found, batch, size).map_err(|reason| {
-                    let reason =
-                        format!("{reason}, the loss of the localization network is {}", losses.sum());
-                    Error::Diverged { reason }
-                })?;
+                let expected =
+                    heatmaps_behind(&found, batch, self.cascade.heatmap_size()).map_err(|reason| {
+                        let reason =
+                            format!("{reason}, the loss of the localization network is {}", losses.sum());
+                        Error::Diverged { reason }
+                    })?;
                 hourglass_losses(&mut losses, &heatmaps, &expected, weights, recording)?
             }
         };
@@ -202,7 +202,7 @@ fn hourglass_losses<D: Device<f32>>(
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
         if number + 1 == stacks.len() && weights.cosine + weights.ends + weights.lengths > 0.0 {
-            let size = heatmap_size(heatmaps);
+            let size = shape_of(heatmaps).1;
             losses.add(&keypoint_loss(&found, expected, size, weights, &mut gradient), 1.0);
         }
         seed(&mut recording, heatmaps, &gradient);
@@ -219,8 +219,4 @@ fn heatmaps_behind(found: &[f32], batch: &Batch, size: usize) -> Result<Vec<f32>
         interleave(&maps, size, &mut heatmaps);
     }
     Ok(heatmaps)
-}
-
-fn heatmap_size<D: Device<f32>>(heatmaps: &FeatureMap<f32, D>) -> usize {
-    shape_of(heatmaps).1
 }
