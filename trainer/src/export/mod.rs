@@ -2,6 +2,7 @@
 
 mod answers;
 mod onnx;
+mod onnx_files;
 mod onnxruntime;
 mod parity;
 mod parity_report;
@@ -10,6 +11,7 @@ mod test_vectors;
 
 pub use answers::Answers;
 pub use onnx::{Metadata, float32, int8};
+pub use onnx_files::OnnxFiles;
 pub use onnxruntime::onnxruntime;
 pub use parity::{Parity, Quanta};
 pub use parity_report::ParityReport;
