@@ -167,8 +167,7 @@ impl Export {
 
 /// What a model is called that was not given a name: as its network, but never as a shipped model.
 fn name_of(network: &Network) -> String {
-    let is_preset = Network::PRESETS.iter().any(|(name, _)| *name == network.name);
-    network.name.clone() + if is_preset { "-own" } else { "" }
+    network.name.clone() + if Network::is_preset(&network.name) { "-own" } else { "" }
 }
 
 /// What lies in the training part of the packs, in numbers.

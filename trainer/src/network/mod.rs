@@ -159,7 +159,8 @@ impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, source } => {
-                write!(f, "{} is neither a preset (paper, edge) nor a file: {source}", path.display())
+                let presets = Network::PRESETS.map(|(name, _)| name).join(", ");
+                write!(f, "{} is neither a preset ({presets}) nor a file: {source}", path.display())
             }
             Self::Syntax(message) => write!(f, "network file: {message}"),
             Self::Size { field, size, most } => write!(f, "{field} is {size}: at most {most}"),

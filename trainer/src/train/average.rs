@@ -6,11 +6,11 @@ pub(super) const AVERAGE_STEPS: u64 = 10;
 /// The mean of the weights that a training went through: nearer to the middle of what fits the data than any of
 /// them (Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization").
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Average {
+pub(super) struct Average {
     /// How many weights it is the mean of.
-    pub count: u32,
+    pub(super) count: u32,
     /// Their mean, of both networks; empty before the first.
-    pub mean: [Weights; 2],
+    pub(super) mean: [Weights; 2],
 }
 
 impl Average {
@@ -18,7 +18,7 @@ impl Average {
     ///
     /// # Panics
     /// If they are other networks' than those before.
-    pub fn add(&mut self, weights: [Weights; 2]) {
+    pub(super) fn add(&mut self, weights: [Weights; 2]) {
         self.count += 1;
         if self.count == 1 {
             self.mean = weights;

@@ -46,7 +46,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Result<Self, Error> {
+    pub(super) fn of<D: Device<f32>>(
+        stage: usize,
+        progress: Progress,
+        trainer: &Trainer<D>,
+    ) -> Result<Self, Error> {
         let Trainer { cascade, localization, hourglass, average } = trainer;
         Ok(Self {
             stage,
@@ -62,7 +66,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If a tensor does not fit the graphs, or the device fails.
-    pub fn trainer<D: Device<f32>>(
+    pub(super) fn trainer<D: Device<f32>>(
         self,
         graphs: [Graph; 2],
         method: Method,

@@ -15,7 +15,7 @@ use crate::network::HEATMAPS;
 ///
 /// # Panics
 /// If the lengths differ or are no whole number of samples.
-pub fn keypoint_loss(
+pub(super) fn keypoint_loss(
     found: &[f32],
     expected: &[f32],
     size: usize,

@@ -50,7 +50,7 @@ impl Losses {
     }
 
     /// Adds another batch's, scaled.
-    pub fn add(&mut self, other: &Self, factor: f64) {
+    pub(super) fn add(&mut self, other: &Self, factor: f64) {
         self.mask += factor * other.mask;
         self.pose += factor * other.pose;
         self.heatmaps += factor * other.heatmaps;
@@ -64,7 +64,7 @@ impl Losses {
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
+pub(super) fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
     assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
     let count = found.len() as f64;
     let mut sum = 0.0;
@@ -83,7 +83,7 @@ pub fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn pose_loss(found: &[f32], expected: &[f32], weights: [f64; 3], gradient: &mut [f32]) -> f64 {
+pub(super) fn pose_loss(found: &[f32], expected: &[f32], weights: [f64; 3], gradient: &mut [f32]) -> f64 {
     assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
     let [shift, angle, scale] = weights;
     let images = (found.len() / 5) as f64;

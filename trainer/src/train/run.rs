@@ -8,9 +8,10 @@ use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::run_error::named;
+use super::validation::validate;
 use super::{
     Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, RunError, Stage,
-    StageConfiguration, Trainer, Validation, prepare, validate,
+    StageConfiguration, Trainer, Validation, prepare,
 };
 use crate::autodiff::{Cascade, Device, Error, ModuleError};
 use crate::data::{Pack, Split};

@@ -3,7 +3,9 @@ use recist::geometry::Theta;
 use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
-use super::{Average, Batch, LossWeights, Losses, Stage, keypoint_loss, mean_squared_error, pose_loss};
+use super::keypoint_loss::keypoint_loss;
+use super::losses::{mean_squared_error, pose_loss};
+use super::{Average, Batch, LossWeights, Losses, Stage};
 use crate::autodiff::{
     Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
     clip_gradients, download, seed, shape_of, upload,
@@ -12,15 +14,15 @@ use crate::data::gaussian_heatmaps;
 
 /// A cascade in training.
 #[derive(Debug)]
-pub struct Trainer<D: Device<f32>> {
+pub(super) struct Trainer<D: Device<f32>> {
     /// The networks.
-    pub cascade: Cascade<f32, D>,
+    pub(super) cascade: Cascade<f32, D>,
     /// The localization network's optimiser.
-    pub localization: Optimiser<f32, D>,
+    pub(super) localization: Optimiser<f32, D>,
     /// The hourglass' optimiser.
-    pub hourglass: Optimiser<f32, D>,
+    pub(super) hourglass: Optimiser<f32, D>,
     /// The mean of the weights towards the end of the stage.
-    pub average: Average,
+    pub(super) average: Average,
 }
 
 /// Whether batch norms learn.
@@ -35,7 +37,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn new(cascade: Cascade<f32, D>, method: Method) -> Result<Self, Error> {
+    pub(super) fn new(cascade: Cascade<f32, D>, method: Method) -> Result<Self, Error> {
         let localization = Optimiser::new(method, &cascade.localization)?;
         let hourglass = Optimiser::new(method, &cascade.hourglass)?;
         Ok(Self { cascade, localization, hourglass, average: Average::default() })
@@ -45,7 +47,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn restart(&mut self) -> Result<(), Error> {
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
         self.average = Average::default();
         self.localization.restart()?;
         self.hourglass.restart()
@@ -58,7 +60,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         stage: Stage,
         batch: &Batch,
@@ -94,7 +96,12 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
-    pub fn losses(&mut self, stage: Stage, batch: &Batch, weights: &LossWeights) -> Result<Losses, Error> {
+    pub(super) fn losses(
+        &mut self,
+        stage: Stage,
+        batch: &Batch,
+        weights: &LossWeights,
+    ) -> Result<Losses, Error> {
         Ok(self.record(Mode::Infer, stage, batch, weights)?.0)
     }
 

@@ -28,7 +28,7 @@ pub struct Validation {
 ///
 /// # Panics
 /// If there is no lesion.
-pub fn validate<D: Device<f32>>(
+pub(super) fn validate<D: Device<f32>>(
     trainer: &mut Trainer<D>,
     lesions: &Lesions<'_>,
     configuration: &Configuration,

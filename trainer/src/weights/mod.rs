@@ -123,7 +123,7 @@ impl Weights {
     ///
     /// # Errors
     /// Names the first that is left.
-    pub fn expect_empty(&self) -> Result<(), WeightsError> {
+    pub(crate) fn expect_empty(&self) -> Result<(), WeightsError> {
         match self.tensors.keys().next() {
             Some(name) => Err(WeightsError::Extra { name: name.clone() }),
             None => Ok(()),
