@@ -26,7 +26,7 @@ pub struct LossWeights {
 }
 
 /// The parts of a loss, weighted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Losses {
     /// `L_LRP`.
     pub mask: f64,
