@@ -16,8 +16,7 @@ pub(crate) struct RandomNetwork {
 /// Both networks; their ranges are those seen on `patches` generated lesions.
 pub(crate) fn random_networks(patches: u64) -> [RandomNetwork; 2] {
     let network = Network::from_toml(include_str!("networks.toml")).expect("the file holds a network");
-    let [resnet, hourglass] = [network.localization.graph(128), network.hourglass.graph(128)]
-        .map(|graph| graph.expect("the network fits the patch"));
+    let [resnet, hourglass] = network.graphs(128).expect("the network fits the patch");
     let weights = [Localization::initialise(&resnet, 1), Weights::initialise(&hourglass, 2)];
     let patches = seen(patches);
     let mut random = [("resnet50-pyramid", resnet), ("hourglass", hourglass)].into_iter().zip(weights).map(

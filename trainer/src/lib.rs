@@ -14,4 +14,4 @@ pub mod train;
 pub mod weights;
 
 pub use hexadecimal::hexadecimal;
-pub use replace::{check_outputs, check_png, check_replaceable, replace};
+pub use replace::{check_outputs, check_png, replace};

@@ -15,8 +15,7 @@ use recist_trainer::weights::Weights;
 /// A bundle of a preset's networks, untrained: what weights and ranges are does not change how large they are.
 fn untrained(preset: &str) -> Vec<u8> {
     let network = Network::open(preset).unwrap();
-    let localization = network.localization.graph(PATCH_SIZE).unwrap();
-    let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
+    let [localization, hourglass] = network.graphs(PATCH_SIZE).unwrap();
     let plan = |graph: &Graph, weights: &Weights, last: bool| {
         let mut folded = fold(graph, weights).unwrap();
         if last {

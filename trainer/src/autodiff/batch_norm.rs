@@ -66,8 +66,8 @@ pub trait BatchNormKernel<E: Element>: Storage<E> {
         output: &mut Self::Vec,
     ) -> Result<(), Self::Err>;
 
-    /// Writes the input's gradient, added to what is there if `adds`, and adds to the gradients of scale and
-    /// shift. With `of_batch` the statistics depend on the input, else they are constants.
+    /// Writes the input's gradient, added to what is there if `adds`, and gives those of scale and shift. The
+    /// statistics are the input's own.
     ///
     /// # Errors
     /// If the device fails.
@@ -76,7 +76,6 @@ pub trait BatchNormKernel<E: Element>: Storage<E> {
         &self,
         input: &Self::Vec,
         statistics: &BatchStatistics<Self::Vec>,
-        of_batch: bool,
         scale: &Self::Vec,
         shift: &Self::Vec,
         activation: Activation,
@@ -115,45 +114,9 @@ pub fn batch_norm<E: Element, D: Device<E>, T: Tape<E, D>>(
     assert_eq!(super::length_of(variance), super::length_of(scale), "running variance");
     let statistics =
         input.device().batch_statistics(input.buffer(), mean.buffer_mut(), variance.buffer_mut())?;
-    normalise(input, statistics, true, scale, shift, activation)
-}
-
-/// Normalises by running statistics, which stay as they are and have no gradient.
-///
-/// # Errors
-/// If the device fails.
-///
-/// # Panics
-/// If a parameter's length is not the number of channels.
-pub fn batch_norm_inference<E: Element, D: Device<E>, T: Tape<E, D>>(
-    input: FeatureMap<E, D, T>,
-    scale: &Vector<E, D>,
-    shift: &Vector<E, D>,
-    running_mean: &Vector<E, D>,
-    running_variance: &Vector<E, D>,
-    activation: Activation,
-) -> Result<FeatureMap<E, D, T>, D::Err> {
-    let statistics = input.device().fixed_statistics(running_mean.buffer(), running_variance.buffer())?;
-    normalise(input, statistics, false, scale, shift, activation)
-}
-
-fn normalise<E: Element, D: Device<E>, T: Tape<E, D>>(
-    input: FeatureMap<E, D, T>,
-    statistics: BatchStatistics<<D as Storage<E>>::Vec>,
-    of_batch: bool,
-    scale: &Vector<E, D>,
-    shift: &Vector<E, D>,
-    activation: Activation,
-) -> Result<FeatureMap<E, D, T>, D::Err> {
     let (input, mut tape) = input.split_tape();
-    let shape = super::shape_of(&input);
-    assert_eq!(super::length_of(scale), shape.3, "scale for {shape:?}");
-    assert_eq!(super::length_of(shift), shape.3, "shift for {shape:?}");
-    let device = input.device().clone();
-    let mut buffer = device.recycled(shape.0 * shape.1 * shape.2 * shape.3)?;
-    device.normalise(input.buffer(), &statistics, scale.buffer(), shift.buffer(), activation, &mut buffer)?;
-    let output = FeatureMap::from_buffer(&device, shape, buffer);
-    let output_ghost = output.ghost();
+    let output = normalise(&input, &statistics, scale, shift, activation)?;
+    let (device, output_ghost) = (input.device().clone(), output.ghost());
     let (scale, shift) = (scale.clone(), shift.clone());
     tape.add_backward_op(move |gradients| {
         let Some(output_gradient) = gradients.take(&output_ghost) else {
@@ -164,7 +127,6 @@ fn normalise<E: Element, D: Device<E>, T: Tape<E, D>>(
         let parameters = device.normalise_backward(
             input.buffer(),
             &statistics,
-            of_batch,
             scale.buffer(),
             shift.buffer(),
             activation,
@@ -177,4 +139,39 @@ fn normalise<E: Element, D: Device<E>, T: Tape<E, D>>(
         device.add_assign(gradients.of(&shift.ghost())?, &parameters.shift)
     });
     Ok(output.put_tape(tape))
+}
+
+/// Normalises by running statistics, which stay as they are; scales, shifts and activates the result.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If a parameter's length is not the number of channels.
+pub fn batch_norm_inference<E: Element, D: Device<E>>(
+    input: &FeatureMap<E, D>,
+    scale: &Vector<E, D>,
+    shift: &Vector<E, D>,
+    running_mean: &Vector<E, D>,
+    running_variance: &Vector<E, D>,
+    activation: Activation,
+) -> Result<FeatureMap<E, D>, D::Err> {
+    let statistics = input.device().fixed_statistics(running_mean.buffer(), running_variance.buffer())?;
+    normalise(input, &statistics, scale, shift, activation)
+}
+
+fn normalise<E: Element, D: Device<E>>(
+    input: &FeatureMap<E, D>,
+    statistics: &BatchStatistics<<D as Storage<E>>::Vec>,
+    scale: &Vector<E, D>,
+    shift: &Vector<E, D>,
+    activation: Activation,
+) -> Result<FeatureMap<E, D>, D::Err> {
+    let shape = super::shape_of(input);
+    assert_eq!(super::length_of(scale), shape.3, "scale for {shape:?}");
+    assert_eq!(super::length_of(shift), shape.3, "shift for {shape:?}");
+    let device = input.device();
+    let mut buffer = device.recycled(shape.0 * shape.1 * shape.2 * shape.3)?;
+    device.normalise(input.buffer(), statistics, scale.buffer(), shift.buffer(), activation, &mut buffer)?;
+    Ok(FeatureMap::from_buffer(device, shape, buffer))
 }

@@ -3,7 +3,11 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape},
 };
 
-use super::{Device, Element, Error, FeatureMap, Matrix, Module, affine_matrix, flatten, sample};
+use super::{
+    Device, Element, Error, FeatureMap, Matrix, Module, ModuleError, NoneTape, affine_matrix, flatten, sample,
+};
+use crate::graph::Graph;
+use crate::weights::Weights;
 
 /// Both networks with the spatial transformer between them, differentiable from the heatmaps through θ to the
 /// localization network: what joint training trains (paper, section 2.3).
@@ -17,7 +21,7 @@ pub struct Cascade<E: Element, D: Device<E>> {
     pub hourglass: Module<E, D>,
 }
 
-/// What a cascade makes of a batch of patches. The tape is given beside it.
+/// What a cascade makes of a batch of patches.
 #[derive(Clone, Debug)]
 pub struct CascadeOutputs<E: Element, D: Device<E>> {
     /// The lesion mask, one channel.
@@ -31,6 +35,45 @@ pub struct CascadeOutputs<E: Element, D: Device<E>> {
 }
 
 impl<E: Element, D: Device<E>> Cascade<E, D> {
+    /// Puts both networks on `device`; of graphs and weights the localization network's come first.
+    ///
+    /// # Errors
+    /// If `weights` are not those of `graphs`, or the device fails.
+    pub fn new(
+        [localization, hourglass]: [Graph; 2],
+        weights: &[Weights; 2],
+        device: &D,
+    ) -> Result<Self, ModuleError> {
+        Ok(Self {
+            localization: Module::new(localization, &weights[0], device)?,
+            hourglass: Module::new(hourglass, &weights[1], device)?,
+        })
+    }
+
+    /// Rows and columns of a heatmap.
+    #[must_use]
+    pub fn heatmap_size(&self) -> usize {
+        let graph = self.hourglass.graph();
+        graph.node(*graph.outputs().last().expect("a graph has an output")).shape().height
+    }
+
+    /// The weights of both networks: see [`Module::weights`].
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn weights(&self) -> Result<[Weights; 2], Error> {
+        Ok([self.localization.weights()?, self.hourglass.weights()?])
+    }
+
+    /// Replaces the weights of both networks: see [`Module::load`].
+    ///
+    /// # Errors
+    /// If `weights` are not those of the networks, or the device fails; the cascade cannot be used any more.
+    pub fn load(&mut self, weights: &[Weights; 2]) -> Result<(), ModuleError> {
+        self.localization.load(&weights[0])?;
+        self.hourglass.load(&weights[1])
+    }
+
     /// Runs the cascade while it is trained: see [`Module::train`].
     ///
     /// # Errors
@@ -56,15 +99,11 @@ impl<E: Element, D: Device<E>> Cascade<E, D> {
     ///
     /// # Panics
     /// If `patches` have not the shape of the localization network's input.
-    pub fn infer<T: Tape<E, D>>(
-        &self,
-        patches: FeatureMap<E, D>,
-        tape: T,
-    ) -> Result<(CascadeOutputs<E, D>, T), Error> {
-        let (outputs, tape) = self.localization.infer(patches.clone(), tape)?;
-        let (localized, tape) = localize(outputs, patches, tape).map_err(Into::into)?;
-        let (heatmaps, tape) = self.hourglass.infer(localized.canonical.clone(), tape)?;
-        Ok((CascadeOutputs { heatmaps, ..localized }, tape))
+    pub fn infer(&self, patches: FeatureMap<E, D>) -> Result<CascadeOutputs<E, D>, Error> {
+        let outputs = self.localization.infer(patches.clone())?;
+        let (localized, NoneTape) = localize(outputs, patches, NoneTape).map_err(Into::into)?;
+        let heatmaps = self.hourglass.infer(localized.canonical.clone())?;
+        Ok(CascadeOutputs { heatmaps, ..localized })
     }
 }
 

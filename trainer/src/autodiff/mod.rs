@@ -45,7 +45,8 @@ mod gradients;
 #[cfg(test)]
 mod whole_network;
 
-use dfdx::{shapes::HasShape, tensor::Tensor};
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{NoneTape, Tensor};
 
 pub use affine_grid::{AffineGridKernel, affine_matrix};
 pub use batch_norm::{
@@ -58,7 +59,7 @@ pub use convolution::{Convolution, ConvolutionKernel, ConvolutionShape, convolut
 #[cfg(feature = "cuda")]
 pub use cuda::{Precision, cuda};
 pub use device::{Device, Element, Error, cpu};
-pub use dfdx::tensor::{Cpu, NoneTape};
+pub use dfdx::tensor::Cpu;
 pub use elementwise::{Activation, ElementwiseKernel, add, relu};
 pub use flatten::{FlattenKernel, flatten};
 pub use host::{Recording, StepGradients, backward, download, seed, upload};

@@ -4,7 +4,7 @@ use std::fmt;
 use dfdx::tensor::Tape;
 
 use super::{
-    Device, Element, Error, FeatureMap, Vector, download,
+    Device, Element, Error, FeatureMap, NoneTape, Vector, download,
     host::upload_elements,
     walk::{Normalisation, Walk, rectified},
 };
@@ -158,21 +158,19 @@ impl<E: Element, D: Device<E>> Module<E, D> {
         walk.run(Normalisation::Batch(&mut self.statistics), input, tape).map_err(Into::into)
     }
 
-    /// Runs the network on a batch as it will be used: batch norms normalise by their running statistics.
-    /// Gives the outputs in the graph's order, and the tape, which `NoneTape` keeps empty.
+    /// Runs the network on a batch as it will be used: batch norms normalise by their running statistics, and nothing
+    /// is recorded. Gives the outputs in the graph's order.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
     /// If `input` has not the shape of the graph's one input.
-    pub fn infer<T: Tape<E, D>>(
-        &self,
-        input: FeatureMap<E, D>,
-        tape: T,
-    ) -> Result<(Vec<FeatureMap<E, D>>, T), Error> {
+    pub fn infer(&self, input: FeatureMap<E, D>) -> Result<Vec<FeatureMap<E, D>>, Error> {
         let walk = Walk { graph: &self.graph, learnt: &self.learnt, rectified: &self.rectified };
-        walk.run(Normalisation::Running(&self.statistics), input, tape).map_err(Into::into)
+        let (outputs, NoneTape) =
+            walk.run(Normalisation::Running(&self.statistics), input, NoneTape).map_err(Into::into)?;
+        Ok(outputs)
     }
 }
 

@@ -2,8 +2,8 @@ use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::Tensor;
 
 use super::{
-    Cascade, CascadeOutputs, Device, Element, Error, FeatureMap, Method, Module, ModuleError, NoneTape,
-    Optimiser, Recording, StepGradients, Vector, backward, clip_gradients, download, seed, upload,
+    Cascade, CascadeOutputs, Device, Element, Error, FeatureMap, Method, Module, ModuleError, Optimiser,
+    Recording, StepGradients, Vector, backward, clip_gradients, download, seed, upload,
 };
 use crate::network::{Localization, Network};
 use crate::weights::Weights;
@@ -47,14 +47,9 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
         patch_size: usize,
         device: &D,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let (localization, hourglass) =
-            (network.localization.graph(patch_size)?, network.hourglass.graph(patch_size)?);
-        let weights = [Localization::initialise(&localization, 1), Weights::initialise(&hourglass, 1)];
-        let [of_localization, of_hourglass] = weights.map(stirred);
-        let cascade = Cascade {
-            localization: Module::new(localization, &of_localization, device)?,
-            hourglass: Module::new(hourglass, &of_hourglass, device)?,
-        };
+        let graphs = network.graphs(patch_size)?;
+        let weights = [Localization::initialise(&graphs[0], 1), Weights::initialise(&graphs[1], 1)];
+        let cascade = Cascade::new(graphs, &weights.map(stirred), device)?;
         let patches = upload(device, (batch, patch_size, patch_size, 1), &waves(batch, patch_size))?;
         Ok(Self { cascade, patches })
     }
@@ -101,12 +96,11 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
                 numbers.push((format!("gradient of {network}.{name}"), download(&gradient)?));
             }
         }
-        let (outputs, _) = self.cascade.infer(self.patches.clone(), NoneTape)?;
+        let outputs = self.cascade.infer(self.patches.clone())?;
         name_outputs(&mut numbers, " at inference", &outputs)?;
-        let start = [self.cascade.localization.weights()?, self.cascade.hourglass.weights()?];
+        let start = self.cascade.weights()?;
         for (name, method, rate) in METHODS {
-            self.cascade.localization.load(&start[0])?;
-            self.cascade.hourglass.load(&start[1])?;
+            self.cascade.load(&start)?;
             self.steps(method, rate)?;
             for ((network, module), start) in self.networks().into_iter().zip(&start) {
                 for (parameter, _, tensor) in module.parameters() {

@@ -21,7 +21,7 @@ pub(super) type Outputs<E, D, T> = (Vec<FeatureMap<E, D>>, T);
 pub(super) enum Normalisation<'a, E: Element, D: Device<E>> {
     /// The statistics of the batch, which move the running ones.
     Batch(&'a mut BTreeMap<String, Statistics<E, D>>),
-    /// The running statistics.
+    /// The running statistics: nothing goes back through them.
     Running(&'a BTreeMap<String, Statistics<E, D>>),
 }
 
@@ -129,7 +129,9 @@ impl<E: Element, D: Device<E>> Walk<'_, E, D> {
             }
             Normalisation::Running(statistics) => {
                 let Statistics { mean, variance } = &statistics[node.name()];
-                batch_norm_inference(input, scale, shift, mean, variance, activation)
+                let (input, tape) = input.split_tape();
+                let output = batch_norm_inference(&input, scale, shift, mean, variance, activation)?;
+                Ok(output.put_tape(tape))
             }
         }
     }

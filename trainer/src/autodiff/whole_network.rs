@@ -42,13 +42,8 @@ where
         let network = Network::open(golden(name, "toml").to_str().unwrap()).unwrap();
         let mut file = Weights::read(&golden(name, "safetensors")).unwrap();
         let device = cpu();
-        let (localization, hourglass) =
-            (network.localization.graph(PATCH_SIZE), network.hourglass.graph(PATCH_SIZE));
-        let cascade = Cascade {
-            localization: Module::new(localization.unwrap(), &file.take("weights.localization."), &device)
-                .unwrap(),
-            hourglass: Module::new(hourglass.unwrap(), &file.take("weights.hourglass."), &device).unwrap(),
-        };
+        let weights = file.take("weights.").into_networks();
+        let cascade = Cascade::new(network.graphs(PATCH_SIZE).unwrap(), &weights, &device).unwrap();
         let patches = elements(file.take("input").get("").unwrap());
         let images = patches.len() / (PATCH_SIZE * PATCH_SIZE);
         let patches = device.tensor_from_vec(patches, (images, PATCH_SIZE, PATCH_SIZE, 1));
@@ -177,7 +172,7 @@ where
     };
     let rows = |map| flatten(map).unwrap().as_vec();
 
-    let (outputs, _) = example.cascade.infer(example.patches.clone(), NoneTape).unwrap();
+    let outputs = example.cascade.infer(example.patches.clone()).unwrap();
     for (name, map) in named(outputs) {
         let name = format!("inference.{name}");
         let expected = example.file.get(&name);
@@ -286,7 +281,7 @@ fn gradients_of_the_whole_cascade_are_central_differences() {
 }
 
 /// Steps of both networks at once on a batch, with clipped gradients; the weights after them.
-fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
+fn trained(name: &str, method: Method) -> (Vec<f64>, [Weights; 2]) {
     let mut example = Example::<f32>::read(name);
     let mut optimisers = [&example.cascade.localization, &example.cascade.hourglass]
         .map(|module| Optimiser::new(method, module).unwrap());
@@ -299,9 +294,7 @@ fn trained(name: &str, method: Method) -> (Vec<f64>, Weights) {
             optimiser.step(module, &mut gradients, 1e-2).unwrap();
         }
     }
-    let mut weights = example.cascade.localization.weights().unwrap();
-    weights.extend("hourglass.", example.cascade.hourglass.weights().unwrap());
-    (norms, weights)
+    (norms, example.cascade.weights().unwrap())
 }
 
 #[test]

@@ -11,11 +11,10 @@ use recist_trainer::ablation::Variant;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{Figure, Four, Report, Selection, TrainedNetworks, evaluate};
-use recist_trainer::export::{self, CalibrationPatches, TrainedModel, quantise};
+use recist_trainer::export::{self, CalibrationPatches, quantise};
 use recist_trainer::graph::Summary;
-use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
-use recist_trainer::train::{self, Configuration, Start};
+use recist_trainer::train::{self, Configuration, Start, TrainedModel};
 use serde::Serialize;
 
 use super::Run;
@@ -92,7 +91,7 @@ impl Run for Ablate {
                     Start::Fresh,
                     train::Run::is_in(&folder),
                 )?;
-                if !folder.join("weights.safetensors").exists() {
+                if !TrainedModel::is_finished(&folder) {
                     super::tell(format_args!("{variant}, seed {seed}"));
                     run.train(&autodiff::cpu(), reporter(batch, |line| super::tell(line)))?;
                 }
@@ -106,8 +105,7 @@ impl Run for Ablate {
         for (variant, seed, model) in &trained {
             // Two of the rows learn no mask, so none is judged by it.
             let cascade = model.cascade(&autodiff::cpu())?;
-            let mut networks =
-                TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(false);
+            let mut networks = TrainedNetworks::new(&cascade, false);
             let report = evaluate(&packs, Selection::whole(Split::Val), &mut networks)?;
             lesions = report.rows.len();
             rows.push(Row::of(*variant, *seed, &report, &costs));
@@ -134,13 +132,12 @@ impl Row {
 impl Costs {
     /// Counts and times `model`, quantised, on the validation lesions.
     fn measure(model: &TrainedModel, packs: &[Pack]) -> Result<Self, Box<dyn Error>> {
-        let Network { localization, hourglass, .. } = &model.network;
-        let localization = Summary::of(&localization.graph(PATCH_SIZE)?).multiply_accumulates();
-        let both = localization + Summary::of(&hourglass.graph(PATCH_SIZE)?).multiply_accumulates();
+        let [localization, hourglass] =
+            model.network.graphs(PATCH_SIZE)?.map(|graph| Summary::of(&graph).multiply_accumulates());
 
         let patches = CalibrationPatches::draw(packs, Split::Train, CALIBRATION_PATCHES)?;
         let quantised = quantise(model, &patches, Rule::default())?;
-        let heatmap_size = hourglass.heatmap.to_string();
+        let heatmap_size = model.network.hourglass.heatmap.to_string();
         let description = Description { heatmap_size: &heatmap_size, ..Description::NONE };
         let bytes = AlignedBytes::copy_of(&export::bundle(&description, &quantised, &[])?);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
@@ -168,7 +165,7 @@ impl Costs {
             .collect();
         let localization_time = medians.get(&Stage::Localization).copied().unwrap_or(0);
         Ok(Self {
-            multiply_accumulates: [both, localization],
+            multiply_accumulates: [localization + hourglass, localization],
             microseconds: [medians.values().sum(), localization_time],
         })
     }

@@ -9,8 +9,8 @@ use recist_trainer::data::{Pack, Split};
 use recist_trainer::evaluate::{
     Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
 };
-use recist_trainer::export::TrainedModel;
-use recist_trainer::{autodiff, check_outputs, check_png, replace, train};
+use recist_trainer::train::{self, TrainedModel};
+use recist_trainer::{autodiff, check_outputs, check_png, replace};
 
 use super::Run;
 
@@ -81,8 +81,7 @@ pub(super) fn floating_point(
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
-    let networks =
-        TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(model.knows_mask);
+    let networks = TrainedNetworks::new(&cascade, model.knows_mask);
     report(packs, selection, networks, other_boxes)
 }
 

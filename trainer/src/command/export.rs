@@ -8,12 +8,11 @@ use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
 use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
-use recist_trainer::export::{
-    self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
-};
+use recist_trainer::export::{self, CalibrationPatches, OnnxFiles, ParityReport, quantise, test_vectors};
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
-use recist_trainer::{check_outputs, replace, train};
+use recist_trainer::train::{self, TrainedModel};
+use recist_trainer::{check_outputs, replace};
 
 use super::Run;
 use super::evaluate::{floating_point, integers};
@@ -59,12 +58,6 @@ pub(crate) struct Export {
     python: Option<PathBuf>,
 }
 
-/// What the ONNX files of the two networks are called.
-const NETWORKS: [&str; 2] = ["localization", "hourglass"];
-
-/// How their names end, in floating point and quantised.
-const ONNX: [&str; 2] = ["onnx", "int8.onnx"];
-
 /// Validation patches that engines are compared on.
 const PARITY_PATCHES: usize = 200;
 
@@ -98,7 +91,8 @@ impl Run for Export {
         let training_data = self.training_data.clone().unwrap_or_else(|| training_data(&packs));
         self.check_manifest(name, &training_data)?;
         let path = self.out.join(format!("{name}.recist"));
-        self.check_folder(&path, &packs)?;
+        let onnx = OnnxFiles::of(&self.out);
+        self.check_folder(&path, &onnx, &packs)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
@@ -125,19 +119,11 @@ impl Run for Export {
         let description = Description { metrics: &metrics, ..description };
         let bundle = export::bundle(&description, &quantised, &vectors)?;
 
-        let write = |path: &Path, bytes: &[u8]| {
-            replace(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
-        };
-        write(&path, &bundle)?;
-        for (name, network) in NETWORKS.into_iter().zip(&quantised) {
-            let QuantisedNetwork { folded, lowered, .. } = network;
-            let [float32, int8] = ONNX.map(|ending| self.out.join(format!("{name}.{ending}")));
-            write(&float32, &export::float32(name, folded, &description.lines()))?;
-            write(&int8, &export::int8(name, &folded.graph, lowered, &description.lines()))?;
-        }
+        replace(&path, &bundle).map_err(|error| format!("{}: {error}", path.display()))?;
+        onnx.write(&quantised, &description.lines())?;
 
         let parity =
-            ParityReport::measure(&model, &quantised, &self.out, &parity_patches, self.python.as_deref())?;
+            ParityReport::measure(&model, &quantised, &onnx, &parity_patches, self.python.as_deref())?;
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
              {parity}\n\
@@ -170,11 +156,9 @@ impl Export {
     }
 
     /// Makes the folder, and looks whether the bundle at `path` and the ONNX files can be written.
-    fn check_folder(&self, path: &Path, packs: &[Pack]) -> Result<(), String> {
+    fn check_folder(&self, path: &Path, onnx: &OnnxFiles, packs: &[Pack]) -> Result<(), String> {
         std::fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
-        let onnx = NETWORKS.into_iter().flat_map(|name| ONNX.map(|ending| format!("{name}.{ending}")));
-        let files: Vec<PathBuf> = onnx.map(|name| self.out.join(name)).chain([path.to_owned()]).collect();
-        let outputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let outputs: Vec<&Path> = onnx.paths().chain([path]).collect();
         let mut inputs = train::Run::files(&self.run);
         inputs.extend(packs.iter().map(|pack| pack.path().to_owned()));
         check_outputs(&outputs, &inputs)
@@ -183,8 +167,7 @@ impl Export {
 
 /// What a model is called that was not given a name: as its network, but never as a shipped model.
 fn name_of(network: &Network) -> String {
-    let is_preset = Network::PRESETS.iter().any(|(name, _)| *name == network.name);
-    network.name.clone() + if is_preset { "-own" } else { "" }
+    network.name.clone() + if Network::is_preset(&network.name) { "-own" } else { "" }
 }
 
 /// What lies in the training part of the packs, in numbers.

@@ -18,8 +18,7 @@ pub(crate) struct Summary {
 impl Run for Summary {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let network = Network::open(&self.network)?;
-        let localization = graph::Summary::of(&network.localization.graph(PATCH_SIZE)?);
-        let hourglass = graph::Summary::of(&network.hourglass.graph(PATCH_SIZE)?);
+        let [localization, hourglass] = network.graphs(PATCH_SIZE)?.map(|graph| graph::Summary::of(&graph));
         let text = format!(
             "{} localization\n{localization}\n\n{} hourglass\n{hourglass}\n",
             network.name, network.name

@@ -51,8 +51,7 @@ impl Run for Train {
             super::open_packs(&self.data)?
         };
         warn(&packs, &configuration)?;
-        run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })?;
-        super::say(&format!("{}\n", self.out.join("weights.safetensors").display()))
+        run_on(&self.device, self.tf32, Training { command: &self, configuration, packs: &packs })
     }
 }
 
@@ -85,7 +84,8 @@ impl Job for Training<'_> {
         let batch = configuration.batch;
         let run = train::Run::open(out, configuration, packs, start, *resume)?;
         // Whether anybody reads the lines does not matter to the weights.
-        Ok(run.train(device, reporter(batch, |line| drop(super::say(&format!("{line}\n")))))?)
+        let weights = run.train(device, reporter(batch, |line| drop(super::say(&format!("{line}\n")))))?;
+        super::say(&format!("{}\n", weights.display()))
     }
 }
 

@@ -5,7 +5,7 @@ use super::CalibrationPatches;
 
 /// What both networks, on whatever engine, answer on the same patches.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answers {
+pub(super) struct Answers {
     /// Rows and columns of a heatmap.
     pub(super) heatmap_size: usize,
     /// Mask after mask.
@@ -21,7 +21,7 @@ impl Answers {
     ///
     /// # Errors
     /// If a network cannot be run.
-    pub fn of<N: Networks>(networks: &mut N, patches: &CalibrationPatches) -> Result<Self, String> {
+    pub(super) fn of<N: Networks>(networks: &mut N, patches: &CalibrationPatches) -> Result<Self, String> {
         let heatmap_size = networks.heatmap_size();
         let mut answers = Self { heatmap_size, masks: vec![], theta: vec![], heatmaps: vec![] };
         let pairs = patches.patches.as_chunks::<PATCH_PIXELS>().0.iter();
@@ -42,7 +42,7 @@ impl Answers {
     ///
     /// # Errors
     /// If there is not a mask and five numbers, and four heatmaps of `heatmap_size`, for each of `patches`.
-    pub fn from_outputs(
+    pub(super) fn from_outputs(
         [localization, hourglass]: [Vec<f32>; 2],
         patches: usize,
         heatmap_size: usize,

@@ -8,24 +8,24 @@ use super::{Answers, QuantisedNetwork};
 
 /// How far two engines' answers on the same patches are apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parity {
+pub(super) struct Parity {
     /// Patches compared.
-    pub patches: usize,
+    pub(super) patches: usize,
     /// The greatest difference of a mask or heatmap value, relative to the greatest value of its kind.
-    pub values: f32,
+    pub(super) values: f32,
     /// The greatest difference of one of θ's five numbers.
-    pub theta: f32,
+    pub(super) theta: f32,
     /// The mean and the greatest distance of a decoded keypoint, in pixels of the canonical patch.
-    pub keypoints: [f64; 2],
+    pub(super) keypoints: [f64; 2],
     /// Whether all numbers are the same bits.
-    pub identical: bool,
+    pub(super) identical: bool,
     /// The share of all numbers that are at most one quantum apart, where the numbers have quanta.
-    pub within_one_quantum: Option<f64>,
+    pub(super) within_one_quantum: Option<f64>,
 }
 
 /// The distance of neighbouring numbers in the outputs of quantised networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quanta {
+pub(super) struct Quanta {
     mask: f32,
     theta: f32,
     heatmaps: f32,
@@ -37,7 +37,7 @@ impl Quanta {
     /// # Panics
     /// If they are not the cascade's.
     #[must_use]
-    pub fn of([localization, hourglass]: &[QuantisedNetwork; 2]) -> Self {
+    pub(super) fn of([localization, hourglass]: &[QuantisedNetwork; 2]) -> Self {
         let scale = |network: &QuantisedNetwork, output: usize| {
             let network = &network.lowered.network;
             network.tensors[network.outputs[output].0].scale
@@ -52,7 +52,7 @@ impl Parity {
     /// # Panics
     /// If they are not answers to the same patches.
     #[must_use]
-    pub fn between(first: &Answers, second: &Answers, quanta: Option<Quanta>) -> Self {
+    pub(super) fn between(first: &Answers, second: &Answers, quanta: Option<Quanta>) -> Self {
         let kinds = [
             (&first.masks, &second.masks),
             (&first.theta, &second.theta),

@@ -1,13 +1,14 @@
 use std::error::Error;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use recist::engine::{self, Kernel, Operator};
 use recist::onnx::TractModels;
 
-use super::{Answers, CalibrationPatches, Parity, Quanta, QuantisedNetwork, TrainedModel, onnxruntime};
+use super::{Answers, CalibrationPatches, OnnxFiles, Parity, Quanta, QuantisedNetwork, onnxruntime};
 use crate::autodiff;
 use crate::evaluate::TrainedNetworks;
+use crate::train::TrainedModel;
 
 /// What every engine that can run an exported model answers, beside one another on the same patches.
 #[derive(Clone, Debug)]
@@ -61,10 +62,6 @@ impl Row {
     }
 }
 
-/// The four ONNX files of an export.
-const FILES: [&str; 4] =
-    ["localization.onnx", "hourglass.onnx", "localization.int8.onnx", "hourglass.int8.onnx"];
-
 impl ParityReport {
     /// Runs a model on every engine: as it was trained, the float32 files in tract, the plans on the integer
     /// engine, the quantised files lowered through tract, and, where `python` has the packages onnx and
@@ -76,27 +73,25 @@ impl ParityReport {
     pub fn measure(
         model: &TrainedModel,
         quantised: &[QuantisedNetwork; 2],
-        folder: &Path,
+        files: &OnnxFiles,
         patches: &CalibrationPatches,
         python: Option<&Path>,
     ) -> Result<Self, Box<dyn Error>> {
-        let paths = FILES.map(|name| folder.join(name));
-        let mut files = Vec::new();
-        for path in &paths {
-            files.push(std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?);
-        }
-        let heatmap_size = model.network.hourglass.heatmap;
+        let read =
+            |path: &PathBuf| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
         let cascade = model.cascade(&autodiff::cpu())?;
-        let trained = Answers::of(&mut TrainedNetworks::new(&cascade, heatmap_size), patches)?;
+        let trained = Answers::of(&mut TrainedNetworks::new(&cascade, true), patches)?;
         let on_tract = |models: TractModels| -> Result<Answers, Box<dyn Error>> {
             Ok(Answers::of(&mut models.networks()?, patches)?)
         };
-        let tract = on_tract(TractModels::float32(&files[0], &files[1])?)?;
+        let [localization, hourglass] = files.float32.each_ref().map(read);
+        let tract = on_tract(TractModels::float32(&localization?, &hourglass?)?)?;
+        let [localization, hourglass] = files.int8.each_ref().map(read);
+        let lowered = on_tract(TractModels::int8(&localization?, &hourglass?, Kernel::best())?)?;
         let plans = |[localization, hourglass]: [&[u8]; 2]| {
             TractModels::plans(localization, hourglass, Kernel::best())
         };
         let engine = on_tract(plans([&quantised[0].plan, &quantised[1].plan])?)?;
-        let lowered = on_tract(TractModels::int8(&files[2], &files[3], Kernel::best())?)?;
         let flipped = [0, 1].map(|i| flipped(&quantised[i].lowered.network));
         let flipped = [engine::compile(&flipped[0])?, engine::compile(&flipped[1])?];
         let flipped = on_tract(plans([&flipped[0], &flipped[1]])?)?;
@@ -115,13 +110,13 @@ impl ParityReport {
         ];
         let mut versions = None;
         if let Some(python) = python {
-            let mut ask = |localization: usize| -> Result<Answers, String> {
-                let (_, first) = onnxruntime(python, &paths[localization], &patches.patches)?;
-                let (found, second) = onnxruntime(python, &paths[localization + 1], &patches.canonical)?;
+            let mut ask = |[localization, hourglass]: &[PathBuf; 2]| -> Result<Answers, String> {
+                let (_, first) = onnxruntime(python, localization, &patches.patches)?;
+                let (found, second) = onnxruntime(python, hourglass, &patches.canonical)?;
                 versions = Some(found);
-                Answers::from_outputs([first, second], patches.count(), heatmap_size)
+                Answers::from_outputs([first, second], patches.count(), trained.heatmap_size)
             };
-            let (float32, int8) = (ask(0)?, ask(2)?);
+            let (float32, int8) = (ask(&files.float32)?, ask(&files.int8)?);
             rows.push(row("float32, trainer - onnxruntime", Demand::Nothing, [&trained, &float32], None));
             rows.push(row("int8, engine - onnxruntime", Demand::Near, [&engine, &int8], quanta));
             let name = "control, one weight flipped - onnxruntime";

@@ -3,9 +3,9 @@ use recist::engine;
 use recist::geometry::AffineGrid;
 use recist::image::{self, PATCH_PIXELS, PATCH_SIZE};
 
-use super::{ModelError, TrainedModel};
 use crate::data::{Augmentation, MaskTarget, Pack, Split, first_shown, keyed};
-use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, equalise, lower};
+use crate::quantise::{Calibration, Folded, Lowered, QuantiseError, Rule, equalise, fold, lower};
+use crate::train::TrainedModel;
 
 /// Patches to measure ranges on, or to compare networks on: what each of the networks sees.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub fn quantise(
     model: &TrainedModel,
     patches: &CalibrationPatches,
     rule: Rule,
-) -> Result<[QuantisedNetwork; 2], ModelError> {
+) -> Result<[QuantisedNetwork; 2], QuantiseError> {
     let quantise = |folded: Folded, patches: &[f32]| -> Result<QuantisedNetwork, QuantiseError> {
         let folded = equalise(&folded, patches)?;
         let ranges = Calibration::measure(&folded, patches)?.ranges(rule);
@@ -76,8 +76,17 @@ pub fn quantise(
             .map_err(|error| QuantiseError::Node { name: "plan".into(), reason: error.to_string() })?;
         Ok(QuantisedNetwork { folded, lowered, plan })
     };
-    let [localization, hourglass] = model.folded()?;
+    let [localization, hourglass] = folded(model)?;
     Ok([quantise(localization, &patches.patches)?, quantise(hourglass, &patches.canonical)?])
+}
+
+/// Both networks with their batch norms folded; of the hourglass only the last stack's heatmaps are given out.
+fn folded(model: &TrainedModel) -> Result<[Folded; 2], QuantiseError> {
+    let localization = fold(&model.graphs[0], &model.weights[0])?;
+    let mut hourglass = fold(&model.graphs[1], &model.weights[1])?;
+    let last = *hourglass.graph.outputs().last().expect("a graph has an output");
+    hourglass.graph = hourglass.graph.with_outputs(&[last]);
+    Ok([localization, hourglass])
 }
 
 /// The bundle of both quantised networks, localization and hourglass.

@@ -19,7 +19,7 @@ use std::{fmt, fs, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::GraphError;
+use crate::graph::{Graph, GraphError};
 pub use hourglass::{HEATMAPS, Hourglass};
 pub use localization::{Localization, MASK, PoseHead, Smoothing, Stage, THETA, TRUNK};
 pub use residual::Bottleneck;
@@ -84,6 +84,14 @@ impl Network {
         let network = toml::from_str(text).map_err(syntax)?;
         check_sizes("", &toml::Value::Table(toml::from_str(text).map_err(syntax)?))?;
         Ok(network)
+    }
+
+    /// Localization network and hourglass for patches of `patch_size` x `patch_size`.
+    ///
+    /// # Errors
+    /// If the layers do not fit together, or the patch.
+    pub fn graphs(&self, patch_size: usize) -> Result<[Graph; 2], NetworkError> {
+        Ok([self.localization.graph(patch_size)?, self.hourglass.graph(patch_size)?])
     }
 
     /// The text that [`Network::from_toml`] reads.
@@ -151,7 +159,8 @@ impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, source } => {
-                write!(f, "{} is neither a preset (paper, edge) nor a file: {source}", path.display())
+                let presets = Network::PRESETS.map(|(name, _)| name).join(", ");
+                write!(f, "{} is neither a preset ({presets}) nor a file: {source}", path.display())
             }
             Self::Syntax(message) => write!(f, "network file: {message}"),
             Self::Size { field, size, most } => write!(f, "{field} is {size}: at most {most}"),
@@ -202,9 +211,8 @@ mod tests {
     fn outputs_have_the_shapes_that_the_cascade_expects() {
         for (name, heatmap) in [("paper", 32), ("edge", 32)] {
             let network = Network::open(name).unwrap();
-            let localization = network.localization.graph(PATCH_SIZE).unwrap();
-            let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
-            let outputs = |graph: &crate::graph::Graph| {
+            let [localization, hourglass] = network.graphs(PATCH_SIZE).unwrap();
+            let outputs = |graph: &Graph| {
                 graph
                     .outputs()
                     .iter()
@@ -228,10 +236,8 @@ mod tests {
     #[test]
     fn edge_suits_the_integer_engine() {
         let network = Network::open("edge").unwrap();
-        let graphs =
-            [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()];
         let mut multiply_accumulates = 0;
-        for graph in &graphs {
+        for graph in &network.graphs(PATCH_SIZE).unwrap() {
             multiply_accumulates += Summary::of(graph).multiply_accumulates();
             for (value, node) in graph.nodes() {
                 if let Operator::Convolution(convolution) = node.operator() {

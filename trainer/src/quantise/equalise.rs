@@ -9,7 +9,7 @@ use crate::weights::Weights;
 ///
 /// # Errors
 /// If the network cannot be run on `patches`.
-pub fn equalise(folded: &Folded, patches: &[f32]) -> Result<Folded, QuantiseError> {
+pub(crate) fn equalise(folded: &Folded, patches: &[f32]) -> Result<Folded, QuantiseError> {
     let maxima = channel_maxima(folded, patches)?;
     let Folded { graph, weights } = folded;
     let mut weights = weights.clone();

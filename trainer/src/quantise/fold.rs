@@ -104,7 +104,7 @@ fn fold_parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::autodiff::{Module, NoneTape, cpu, download, upload};
+    use crate::autodiff::{Module, cpu, download, upload};
     use crate::network::Network;
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let run = |graph: &Graph, weights: &Weights| {
             let module: Module<f32, _> = Module::new(graph.clone(), weights, &device).unwrap();
             let input = upload(&device, (1, 128, 128, 1), &patch).unwrap();
-            download(&module.infer(input, NoneTape).unwrap().0[0]).unwrap()
+            download(&module.infer(input).unwrap()[0]).unwrap()
         };
         let (before, after) = (run(&graph, &weights), run(&folded.graph, &folded.weights));
         let largest = before.iter().fold(0.0_f32, |m, v| m.max(v.abs()));

@@ -10,7 +10,7 @@ mod rule;
 mod values;
 
 pub use calibration::{Calibration, Range};
-pub use equalise::equalise;
+pub(crate) use equalise::equalise;
 pub use error::QuantiseError;
 pub use fold::{Folded, fold};
 pub use lower::{Lowered, lower};

@@ -1,5 +1,5 @@
 use super::QuantiseError;
-use crate::autodiff::{Module, NoneTape, cpu, download, upload};
+use crate::autodiff::{Module, cpu, download, upload};
 use crate::graph::Value;
 use crate::quantise::Folded;
 
@@ -34,7 +34,7 @@ impl Values {
         for batch in patches.chunks(BATCH * patch) {
             let shape = (batch.len() / patch, height, width, channels);
             let input = upload(self.module.device(), shape, batch)?;
-            for (node, map) in self.module.infer(input, NoneTape)?.0.iter().enumerate() {
+            for (node, map) in self.module.infer(input)?.iter().enumerate() {
                 read(node, &download(map)?);
             }
         }

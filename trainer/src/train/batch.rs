@@ -11,25 +11,24 @@ use crate::network::Localization;
 
 /// What one training step is given.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub(super) struct Batch {
     /// Samples.
-    pub size: usize,
+    pub(super) size: usize,
     /// What the first network of the stage sees: normalised patches, or canonical patches for the hourglass.
-    pub patches: Vec<f32>,
+    pub(super) patches: Vec<f32>,
     /// The endpoints in patch pixels.
-    pub keypoints: Vec<Keypoints>,
+    pub(super) keypoints: Vec<Keypoints>,
     /// θ, five numbers a sample.
-    pub theta: Vec<f32>,
+    pub(super) theta: Vec<f32>,
     /// Masks.
-    pub mask: Vec<f32>,
+    pub(super) mask: Vec<f32>,
     /// For the hourglass alone, its heatmaps: image, row, column, keypoint.
-    pub heatmaps: Vec<f32>,
+    pub(super) heatmaps: Vec<f32>,
 }
 
 /// Why a step has no batch.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum BatchError {
+pub(super) enum BatchError {
     /// A lesion cannot be read from its pack.
     Pack(PackError),
     /// A lesion gives no sample, nor did those that were drawn before it.
@@ -53,7 +52,7 @@ const DRAWS: usize = 1000;
 ///
 /// # Panics
 /// If there is no lesion.
-pub fn prepare(
+pub(super) fn prepare(
     lesions: &Lesions<'_>,
     configuration: &Configuration,
     stage: Stage,

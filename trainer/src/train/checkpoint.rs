@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{Average, Progress, Trainer};
-use crate::autodiff::{Cascade, Device, Error, Method, Module, ModuleError, Optimiser};
+use crate::autodiff::{Cascade, Device, Error, Method, ModuleError, Optimiser};
 use crate::graph::Graph;
 use crate::weights::{Tensor, Weights, WeightsError};
 
@@ -13,9 +13,10 @@ pub struct Checkpoint {
     pub stage: usize,
     /// Where it stands.
     pub progress: Progress,
-    /// Both networks: `localization.*` and `hourglass.*`.
-    pub weights: Weights,
-    optimisers: [(u32, Weights); 2],
+    weights: [Weights; 2],
+    /// Of the two optimisers.
+    steps: [u32; 2],
+    moments: [Weights; 2],
     average: Average,
 }
 
@@ -29,9 +30,6 @@ pub enum CheckpointError {
     Progress(f32),
 }
 
-/// The scopes of the two networks' weights.
-pub(super) const PARTS: [&str; 2] = ["localization.", "hourglass."];
-
 /// The tensor of the numbers: stage, step, lowest loss, epochs waited, divisions, steps of the two optimisers,
 /// weights in the average.
 const PROGRESS: &str = "progress";
@@ -39,62 +37,46 @@ const PROGRESS: &str = "progress";
 /// The most steps of a stage, which are kept as a 32-bit float.
 pub(super) const MOST_STEPS: u64 = (1 << 24) - 1;
 
-/// The scope of the averaged weights.
+/// The scopes of the optimisers' moments and of the averaged weights.
+const MOMENTS: &str = "moments.";
 const AVERAGE: &str = "average.";
-
-/// The weights of a cascade, named as a checkpoint names them.
-///
-/// # Errors
-/// If the device fails.
-pub(super) fn weights_of<D: Device<f32>>(cascade: &Cascade<f32, D>) -> Result<Weights, Error> {
-    let mut weights = Weights::default();
-    weights.extend(PARTS[0], cascade.localization.weights()?);
-    weights.extend(PARTS[1], cascade.hourglass.weights()?);
-    Ok(weights)
-}
-
-/// The cascade of these weights, named as a checkpoint names them.
-///
-/// # Errors
-/// If a tensor is missing or does not fit the graphs, or the device fails.
-pub(super) fn cascade_of<D: Device<f32>>(
-    mut weights: Weights,
-    [localization, hourglass]: [Graph; 2],
-    device: &D,
-) -> Result<Cascade<f32, D>, ModuleError> {
-    Ok(Cascade {
-        localization: Module::new(localization, &weights.take(PARTS[0]), device)?,
-        hourglass: Module::new(hourglass, &weights.take(PARTS[1]), device)?,
-    })
-}
 
 impl Checkpoint {
     /// What `trainer` is at this moment.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of<D: Device<f32>>(stage: usize, progress: Progress, trainer: &Trainer<D>) -> Result<Self, Error> {
+    pub(super) fn of<D: Device<f32>>(
+        stage: usize,
+        progress: Progress,
+        trainer: &Trainer<D>,
+    ) -> Result<Self, Error> {
         let Trainer { cascade, localization, hourglass, average } = trainer;
-        let optimisers =
-            [(localization.steps(), localization.moments()?), (hourglass.steps(), hourglass.moments()?)];
-        Ok(Self { stage, progress, weights: weights_of(cascade)?, optimisers, average: average.clone() })
+        Ok(Self {
+            stage,
+            progress,
+            weights: cascade.weights()?,
+            steps: [localization.steps(), hourglass.steps()],
+            moments: [localization.moments()?, hourglass.moments()?],
+            average: average.clone(),
+        })
     }
 
     /// The trainer that it was.
     ///
     /// # Errors
     /// If a tensor does not fit the graphs, or the device fails.
-    pub fn trainer<D: Device<f32>>(
+    pub(super) fn trainer<D: Device<f32>>(
         self,
         graphs: [Graph; 2],
         method: Method,
         device: &D,
     ) -> Result<Trainer<D>, ModuleError> {
-        let Self { weights, optimisers: [(first_steps, first), (second_steps, second)], average, .. } = self;
-        let cascade = cascade_of(weights, graphs, device)?;
+        let Self { weights, steps, moments: [first, second], average, .. } = self;
+        let cascade = Cascade::new(graphs, &weights, device)?;
         Ok(Trainer {
-            localization: Optimiser::resume(method, &cascade.localization, first_steps, first)?,
-            hourglass: Optimiser::resume(method, &cascade.hourglass, second_steps, second)?,
+            localization: Optimiser::resume(method, &cascade.localization, steps[0], first)?,
+            hourglass: Optimiser::resume(method, &cascade.hourglass, steps[1], second)?,
             cascade,
             average,
         })
@@ -107,21 +89,18 @@ impl Checkpoint {
     ///
     /// # Panics
     /// After 2²⁴ steps of a stage.
-    pub fn write(&self, path: &Path) -> Result<(), WeightsError> {
-        let Progress { step, lowest, waited, divisions } = self.progress;
-        let mut file = self.weights.clone();
+    pub fn write(self, path: &Path) -> Result<(), WeightsError> {
+        let Self { stage, progress, weights, steps, moments, average } = self;
+        let Progress { step, lowest, waited, divisions } = progress;
         let exact = |number: u64| {
             assert!(number <= MOST_STEPS, "numbers of a checkpoint are exact in 32-bit floats");
             number as f32
         };
-        let mut numbers = vec![exact(self.stage as u64), exact(step), lowest, exact(waited.into())];
-        numbers.push(exact(divisions.into()));
-        for (part, (steps, moments)) in PARTS.into_iter().zip(&self.optimisers) {
-            numbers.push(exact((*steps).into()));
-            file.extend(&format!("moments.{part}"), moments.clone());
-        }
-        numbers.push(exact(self.average.count.into()));
-        file.extend(AVERAGE, self.average.mean.clone());
+        let mut numbers = vec![exact(stage as u64), exact(step), lowest];
+        numbers.extend([waited, divisions, steps[0], steps[1], average.count].map(|n| exact(n.into())));
+        let mut file = Weights::of_networks(weights);
+        file.extend(MOMENTS, Weights::of_networks(moments));
+        file.extend(AVERAGE, Weights::of_networks(average.mean));
         file.insert(PROGRESS, Tensor::new(vec![numbers.len()], numbers).expect("a vector has its length"));
         file.write(path)
     }
@@ -131,14 +110,13 @@ impl Checkpoint {
     /// # Errors
     /// If the file cannot be read or is no checkpoint.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let mut weights = Weights::read(path).map_err(CheckpointError::Weights)?;
-        let numbers = weights.remove(PROGRESS, &[8]).map_err(CheckpointError::Weights)?;
+        let mut file = Weights::read(path).map_err(CheckpointError::Weights)?;
+        let numbers = file.remove(PROGRESS, &[8]).map_err(CheckpointError::Weights)?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
         let whole = |i: usize| match numbers.values()[i] {
             value if value >= 0.0 && value.fract() == 0.0 && value < 16_777_216.0 => Ok(value as u32),
             value => Err(CheckpointError::Progress(value)),
         };
-        let mut moments = PARTS.map(|part| weights.take(&format!("moments.{part}")));
         Ok(Self {
             stage: whole(0)? as usize,
             progress: Progress {
@@ -147,12 +125,10 @@ impl Checkpoint {
                 waited: whole(3)?,
                 divisions: whole(4)?,
             },
-            optimisers: [
-                (whole(5)?, std::mem::take(&mut moments[0])),
-                (whole(6)?, std::mem::take(&mut moments[1])),
-            ],
-            average: Average { count: whole(7)?, mean: weights.take(AVERAGE) },
-            weights,
+            steps: [whole(5)?, whole(6)?],
+            moments: file.take(MOMENTS).into_networks(),
+            average: Average { count: whole(7)?, mean: file.take(AVERAGE).into_networks() },
+            weights: file.into_networks(),
         })
     }
 }

@@ -1,6 +1,7 @@
 mod check;
 
-pub use check::{LEAST_AVERAGE, MOST_SAMPLES};
+pub(crate) use check::LEAST_AVERAGE;
+pub use check::MOST_SAMPLES;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -159,7 +160,7 @@ impl Configuration {
 
     /// Whether any stage teaches the mask.
     #[must_use]
-    pub fn teaches_mask(&self) -> bool {
+    pub(super) fn teaches_mask(&self) -> bool {
         self.stages.iter().any(|stage| stage.loss.mask > 0.0)
     }
 

@@ -57,7 +57,11 @@ impl RunFolder {
     }
 
     /// Makes `path` the folder of a new run, which begins with the weights `first`.
-    pub(super) fn start(path: &Path, texts: Texts, first: Option<(&str, Weights)>) -> Result<Self, RunError> {
+    pub(super) fn start(
+        path: &Path,
+        texts: Texts,
+        first: Option<(&str, [Weights; 2])>,
+    ) -> Result<Self, RunError> {
         let pictures = path.join(PICTURES);
         fs::create_dir_all(&pictures).map_err(|error| named(&pictures, &error))?;
         let folder = Self::lock(path)?;
@@ -80,7 +84,7 @@ impl RunFolder {
             }
         }
         if let Some((name, weights)) = first {
-            weights.write(&path.join(name))?;
+            Weights::of_networks(weights).write(&path.join(name))?;
         }
         for (name, text) in files {
             let path = path.join(name);

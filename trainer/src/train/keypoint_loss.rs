@@ -2,45 +2,32 @@ use recist::cascade::{Neighbourhood, REACH, decode};
 use recist::geometry::Point;
 
 use super::losses::narrow;
+use super::{LossWeights, Losses};
 use crate::network::HEATMAPS;
 
-/// What is wrong with the endpoints that the runtime would decode: the right angle between keypoints, not heatmaps, is
-/// what the paper asks for (section 2.2).
+/// What is wrong with the endpoints that the runtime would decode from heatmaps of `size` x `size`, pixel after pixel
+/// with the four keypoints together: cosine, ends and lengths, each times its weight. Adds the gradient.
 ///
-/// The heatmaps' squared error knows nothing of angles and millimetres. Distances and lengths, in widths of the
-/// canonical patch, are what a reader judges by, and their absolute values tend to the middle of several readers'
-/// opinions where squares tend to the mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct KeypointLoss {
-    /// `L_cos`: the mean of cos² of the angle between the axes. The paper's equation 4 says that its cosine "should
-    /// always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for parallel
-    /// ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
-    pub cosine: f64,
-    /// The mean distance of the four endpoints. One that is further than the decoding's reach counts as that
-    /// far and has no gradient: no change within the window would bring it there, the heatmaps must.
-    pub ends: f64,
-    /// The mean absolute difference of both axes' lengths.
-    pub lengths: f64,
-}
-
-/// The loss of heatmaps of `size` x `size`, pixel after pixel with the four keypoints together, each part times
-/// its weight; adds the gradient.
+/// The right angle between keypoints, not heatmaps, is what the paper asks for (section 2.2). The heatmaps' squared
+/// error knows nothing of angles and millimetres. Distances and lengths, in widths of the canonical patch, are what a
+/// reader judges by, and their absolute values tend to the middle of several readers' opinions where squares tend to
+/// the mean.
 ///
 /// # Panics
 /// If the lengths differ or are no whole number of samples.
-pub fn keypoint_loss(
+pub(super) fn keypoint_loss(
     found: &[f32],
     expected: &[f32],
     size: usize,
-    weights: KeypointLoss,
+    weights: &LossWeights,
     gradient: &mut [f32],
-) -> KeypointLoss {
+) -> Losses {
     let sample = HEATMAPS * size * size;
     assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
     assert_eq!(found.len() % sample, 0, "whole samples");
     let samples = (found.len() / sample) as f64;
     let unit = 1.0 / (size as f64 * samples);
-    let mut loss = KeypointLoss::default();
+    let mut loss = Losses::default();
     let maps = found.chunks_exact(sample).zip(expected.chunks_exact(sample));
     for ((found, expected), gradient) in maps.zip(gradient.chunks_exact_mut(sample)) {
         let found: [Decoded; HEATMAPS] = std::array::from_fn(|i| Decoded::of(found, i, size));
@@ -70,10 +57,11 @@ pub fn keypoint_loss(
             found.add_gradient(moved * unit, &mut gradient[i..], size);
         }
     }
-    KeypointLoss {
+    Losses {
         cosine: weights.cosine * loss.cosine / samples,
         ends: weights.ends * loss.ends * unit,
         lengths: weights.lengths * loss.lengths * unit,
+        ..loss
     }
 }
 
@@ -144,21 +132,21 @@ mod tests {
     #[test]
     fn the_loss_has_the_value_computed_by_hand() {
         let found = maps([[4.0, 8.0], [13.0, 8.0], [8.0, 4.0], [8.0, 11.0]]);
-        let weights = KeypointLoss { ends: 8.0, lengths: 4.0, cosine: 1.0 };
+        let weights = &LossWeights { ends: 8.0, lengths: 4.0, cosine: 1.0, ..LossWeights::default() };
         let loss = keypoint_loss(&found, &maps(EXPECTED), SIZE, weights, &mut vec![0.0; found.len()]);
         // Two of four ends are a pixel off, the long axis is a pixel short, the short axis a pixel long.
         assert!((loss.ends - 8.0 * 0.5 / 16.0).abs() < 1e-3, "{loss:?}");
         assert!((loss.lengths - 4.0 * 1.0 / 16.0).abs() < 2e-3, "{loss:?}");
         assert!(loss.cosine < 1e-6, "{loss:?}");
         let none = keypoint_loss(&found, &found, SIZE, weights, &mut vec![0.0; found.len()]);
-        assert_eq!(KeypointLoss { cosine: 0.0, ..none }, KeypointLoss::default());
+        assert_eq!(Losses { cosine: 0.0, ..none }, Losses::default());
     }
 
     #[test]
     fn the_gradient_is_that_of_central_differences() {
         let mut found = maps([[4.2, 8.3], [12.6, 7.9], [8.4, 4.7], [7.7, 11.3]]);
         let expected = maps(EXPECTED);
-        let weights = KeypointLoss { cosine: 6.0, ends: 8.0, lengths: 4.0 };
+        let weights = &LossWeights { cosine: 6.0, ends: 8.0, lengths: 4.0, ..LossWeights::default() };
         let mut gradient = vec![0.0; found.len()];
         let _ = keypoint_loss(&found, &expected, SIZE, weights, &mut gradient);
         let mut seen = 0;
@@ -169,7 +157,7 @@ mod tests {
                 found[i] += step;
                 let loss = keypoint_loss(&found, &expected, SIZE, weights, &mut vec![0.0; gradient.len()]);
                 found[i] = kept;
-                loss.cosine + loss.ends + loss.lengths
+                loss.sum()
             };
             let slope = (at(0.01) - at(-0.01)) / 0.02;
             assert!((slope - f64::from(gradient[i])).abs() < 1e-3, "{i}: {slope} {}", gradient[i]);
@@ -183,18 +171,19 @@ mod tests {
         let found = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 8.0]]);
         let far = maps([[3.0, 8.0], [13.0, 8.0], [8.0, 5.0], [8.0, 14.0]]);
         let mut gradient = vec![0.0; found.len()];
-        let ends = KeypointLoss { ends: 1.0, ..KeypointLoss::default() };
+        let ends = &LossWeights { ends: 1.0, ..LossWeights::default() };
         let loss = keypoint_loss(&found, &far, SIZE, ends, &mut gradient);
         assert!(
             (loss.ends - 3.0 / 4.0 / 16.0).abs() < 1e-3 && gradient.iter().all(|g| *g == 0.0),
             "{loss:?}"
         );
     }
+
     /// The squared cosine of the axes in maps whose peaks have these values.
     fn cosine(points: [[f64; 2]; 4], peaks: [f32; 4]) -> f64 {
         let mut found = maps(points);
         found.iter_mut().enumerate().for_each(|(i, value)| *value *= peaks[i % 4]);
-        let weights = KeypointLoss { cosine: 1.0, ..KeypointLoss::default() };
+        let weights = &LossWeights { cosine: 1.0, ..LossWeights::default() };
         keypoint_loss(&found, &found, SIZE, weights, &mut vec![0.0; found.len()]).cosine
     }
 

@@ -46,13 +46,13 @@ impl<'a> Lesions<'a> {
 
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.real.places.len() + self.generated.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -99,7 +99,7 @@ impl<'a> Lesions<'a> {
     ///
     /// # Panics
     /// If there are none.
-    pub fn draw(&self, random: &mut Random) -> (&'a Lesion, Pixels<'a>) {
+    pub(super) fn draw(&self, random: &mut Random) -> (&'a Lesion, Pixels<'a>) {
         let list = if random.random_bool(self.generated_share) { &self.generated } else { &self.real };
         let at = random.random_range(0.0..list.sums[list.sums.len() - 1]);
         let index = list.sums.partition_point(|&sum| sum <= at);
@@ -109,7 +109,7 @@ impl<'a> Lesions<'a> {
     /// Up to `count` lesions, evenly spread over the packs: the real ones that a radiologist would measure;
     /// where there are none, of all there are.
     #[must_use]
-    pub fn spread(&self, count: usize) -> Vec<(&'a Lesion, Pixels<'a>)> {
+    pub(super) fn spread(&self, count: usize) -> Vec<(&'a Lesion, Pixels<'a>)> {
         let real: Vec<_> =
             self.real.places.iter().copied().filter(|&place| self.get(place).0.largest).collect();
         let places =

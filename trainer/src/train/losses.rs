@@ -13,16 +13,20 @@ pub struct LossWeights {
     pub pose: [f64; 3],
     /// `L_HM`: the heatmaps' mean squared error, the sum over the stacks.
     pub heatmaps: f64,
-    /// `L_cos`: the squared cosine of the angle between the axes ([`super::KeypointLoss::cosine`]).
+    /// `L_cos`: the mean of cos² of the angle between the axes. The paper's equation 4 says that its cosine "should
+    /// always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for parallel
+    /// ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
     pub cosine: f64,
-    /// The distance of the last stack's endpoints ([`super::KeypointLoss::ends`]); not in the paper.
+    /// The mean distance of the last stack's four endpoints; not in the paper. One that is further than the decoding's
+    /// reach counts as that far and has no gradient: no change within the window would bring it there, the heatmaps
+    /// must.
     pub ends: f64,
-    /// The difference of the axes' lengths ([`super::KeypointLoss::lengths`]); not in the paper.
+    /// The mean absolute difference of both axes' lengths; not in the paper.
     pub lengths: f64,
 }
 
 /// The parts of a loss, weighted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Losses {
     /// `L_LRP`.
     pub mask: f64,
@@ -46,7 +50,7 @@ impl Losses {
     }
 
     /// Adds another batch's, scaled.
-    pub fn add(&mut self, other: &Self, factor: f64) {
+    pub(super) fn add(&mut self, other: &Self, factor: f64) {
         self.mask += factor * other.mask;
         self.pose += factor * other.pose;
         self.heatmaps += factor * other.heatmaps;
@@ -60,7 +64,7 @@ impl Losses {
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
+pub(super) fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
     assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
     let count = found.len() as f64;
     let mut sum = 0.0;
@@ -79,7 +83,7 @@ pub fn mean_squared_error(found: &[f32], expected: &[f32], weight: f64, gradient
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn pose_loss(found: &[f32], expected: &[f32], weights: [f64; 3], gradient: &mut [f32]) -> f64 {
+pub(super) fn pose_loss(found: &[f32], expected: &[f32], weights: [f64; 3], gradient: &mut [f32]) -> f64 {
     assert_eq!((found.len(), gradient.len()), (expected.len(), expected.len()), "one target a number");
     let [shift, angle, scale] = weights;
     let images = (found.len() / 5) as f64;

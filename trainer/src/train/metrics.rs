@@ -1,10 +1,12 @@
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::run_error::named;
 use super::{Losses, RunError, Validation};
+use crate::evaluate::Statistics;
 
 /// The run's metrics: JSON lines, each with the stage's number and step. What was not measured is null.
 #[derive(Debug)]
@@ -37,58 +39,69 @@ impl Metrics {
         rate: f64,
         losses: &Losses,
     ) -> Result<(), RunError> {
-        let mut line = start(stage, step);
-        let _ = write!(line, ",\"rate\":{rate:e}");
-        append_losses(&mut line, losses);
-        self.append(&line)
+        self.append(&Line { rate: Some(rate), ..Line::of(stage, step, losses) })
     }
 
     pub(super) fn validated(
         &mut self,
         stage: usize,
         step: u64,
-        validation: &Validation,
+        Validation { losses, errors, refused }: &Validation,
     ) -> Result<(), RunError> {
-        let mut line = start(stage, step);
-        line.push_str(",\"validation\":true");
-        append_losses(&mut line, &validation.losses);
-        if let Some(errors) = &validation.errors {
-            let millimetres =
-                |mean: f64| if mean.is_finite() { format!("{mean:.4}") } else { "null".to_owned() };
-            let [long, short, long_ends, short_ends] = errors.mean.map(millimetres);
-            let _ = write!(
-                line,
-                ",\"long_mm\":{long},\"short_mm\":{short},\"long_ends_mm\":{long_ends},\
-                 \"short_ends_mm\":{short_ends},\"measured\":{},\"refused\":{}",
-                errors.count, validation.refused
-            );
-        }
-        self.append(&line)
+        let measured = errors.as_ref().map(|Statistics { mean, count, .. }| {
+            let [long_mm, short_mm, long_ends_mm, short_ends_mm] = *mean;
+            Measured { long_mm, short_mm, long_ends_mm, short_ends_mm, measured: *count, refused: *refused }
+        });
+        self.append(&Line { validation: Some(true), measured, ..Line::of(stage, step, losses) })
     }
 
-    fn append(&mut self, line: &str) -> Result<(), RunError> {
-        writeln!(self.file, "{line}}}").map_err(|error| named(&self.path, &error))
+    fn append(&mut self, line: &Line<'_>) -> Result<(), RunError> {
+        let line = serde_json::to_string(line).expect("names and numbers are JSON") + "\n";
+        self.file.write_all(line.as_bytes()).map_err(|error| named(&self.path, &error))
     }
 }
 
-fn start(stage: usize, step: u64) -> String {
-    format!("{{\"stage\":{stage},\"step\":{step}")
+/// A line of the file. What is no number becomes null.
+#[derive(Serialize)]
+struct Line<'a> {
+    stage: usize,
+    step: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<bool>,
+    loss: f64,
+    #[serde(flatten)]
+    losses: &'a Losses,
+    #[serde(flatten)]
+    measured: Option<Measured>,
 }
 
-fn append_losses(line: &mut String, losses: &Losses) {
-    let Losses { mask, pose, heatmaps, cosine, ends, lengths } = losses;
-    let _ = write!(
-        line,
-        ",\"loss\":{:.6},\"mask\":{mask:.6},\"pose\":{pose:.6},\"heatmaps\":{heatmaps:.6},\"cosine\":{cosine:.6},\
-         \"ends\":{ends:.6},\"lengths\":{lengths:.6}",
-        losses.sum()
-    );
+#[derive(Serialize)]
+struct Measured {
+    long_mm: f64,
+    short_mm: f64,
+    long_ends_mm: f64,
+    short_ends_mm: f64,
+    measured: usize,
+    refused: usize,
+}
+
+impl<'a> Line<'a> {
+    fn of(stage: usize, step: u64, losses: &'a Losses) -> Self {
+        Self { stage, step, rate: None, validation: None, loss: losses.sum(), losses, measured: None }
+    }
 }
 
 /// The stage and step of a whole line.
 fn place(line: &str) -> Option<(usize, u64)> {
-    let (stage, rest) = line.strip_suffix("}\n")?.strip_prefix("{\"stage\":")?.split_once(",\"step\":")?;
-    Some((stage.parse().ok()?, rest.split(',').next()?.parse().ok()?))
+    #[derive(Deserialize)]
+    struct Place {
+        stage: usize,
+        step: u64,
+    }
+    let Place { stage, step } = serde_json::from_str(line.strip_suffix('\n')?).ok()?;
+    Some((stage, step))
 }
 
 #[cfg(test)]
@@ -106,12 +119,15 @@ mod tests {
         for (stage, step) in [(0, 10), (0, 20), (1, 10), (1, 20)] {
             metrics.trained(stage, step, 1e-3, &Losses::default()).unwrap();
         }
-        let mut text = fs::read_to_string(&path).unwrap();
+        // As it was spelt once, with fixed digits.
+        let mut text =
+            "{\"stage\":0,\"step\":10,\"validation\":true,\"loss\":0.000000,\"long_mm\":null}\n".to_owned();
+        text += &fs::read_to_string(&path).unwrap();
         text.push_str("{\"stage\":0,\"step\":1");
         fs::write(&path, &text).unwrap();
         drop(Metrics::open(&path, 1, 10).unwrap());
         let kept = fs::read_to_string(&path).unwrap();
-        assert_eq!(kept.lines().collect::<Vec<_>>(), text.lines().take(3).collect::<Vec<_>>());
+        assert_eq!(kept.lines().collect::<Vec<_>>(), text.lines().take(4).collect::<Vec<_>>());
     }
 
     #[test]
@@ -140,5 +156,6 @@ mod tests {
             assert_eq!([&lines[0][name], &lines[1][name]], [&Value::Null, &Value::from(0.0)], "{name}");
         }
         assert_eq!([&lines[0]["measured"], &lines[0]["refused"]], [&Value::from(0), &Value::from(4)]);
+        assert_eq!([&lines[0]["validation"], &lines[0]["mask"]], [&Value::from(true), &Value::from(0.0)]);
     }
 }

@@ -16,19 +16,20 @@ mod run;
 mod run_error;
 mod schedule;
 mod step;
+mod trained_model;
 mod validation;
 
-pub use average::Average;
-pub use batch::{Batch, BatchError, prepare};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use configuration::{
-    Configuration, ConfigurationError, LEAST_AVERAGE, MOST_SAMPLES, Stage, StageConfiguration,
-};
-pub use keypoint_loss::{KeypointLoss, keypoint_loss};
+pub(crate) use configuration::LEAST_AVERAGE;
+pub use configuration::{Configuration, ConfigurationError, MOST_SAMPLES, Stage, StageConfiguration};
 pub use lesions::Lesions;
-pub use losses::{LossWeights, Losses, mean_squared_error, pose_loss};
+pub use losses::{LossWeights, Losses};
 pub use run::{Outcome, Run, Start, knows_mask};
 pub use run_error::RunError;
 pub use schedule::{Progress, Schedule};
-pub use step::Trainer;
-pub use validation::{Validation, validate};
+pub use trained_model::TrainedModel;
+pub use validation::Validation;
+
+use average::Average;
+use batch::{Batch, BatchError, prepare};
+use step::Trainer;

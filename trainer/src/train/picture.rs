@@ -26,10 +26,10 @@ pub(super) fn sheet<D: Device<f32>>(
     path: &Path,
     trainer: &Trainer<D>,
     lesions: &Lesions<'_>,
-    heatmap_size: usize,
     knows_mask: bool,
 ) -> Result<(), RunError> {
-    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size).with_mask(knows_mask);
+    let mut networks = TrainedNetworks::new(&trainer.cascade, knows_mask);
+    let heatmap_size = trainer.cascade.heatmap_size();
     let mut workspace = Box::new(Workspace::new());
     let lesions = lesions.spread(LESIONS);
     let mut sheet = Sheet::new(lesions.len(), TILES);

@@ -1,23 +1,22 @@
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use recist::image::PATCH_SIZE;
 
 use super::average::AVERAGE_STEPS;
-use super::checkpoint::{PARTS, cascade_of, weights_of};
 use super::folder::{CHECKPOINT, METRICS, NETWORK, PICTURES, RESNET_START, RunFolder, START, Texts, WEIGHTS};
 use super::loader::Loader;
 use super::metrics::Metrics;
 use super::picture::sheet;
 use super::run_error::named;
+use super::validation::validate;
 use super::{
     Batch, BatchError, Checkpoint, Configuration, Lesions, Losses, Progress, RunError, Stage,
-    StageConfiguration, Trainer, Validation, prepare, validate,
+    StageConfiguration, Trainer, Validation, prepare,
 };
-use crate::autodiff::{Device, Error, ModuleError};
+use crate::autodiff::{Cascade, Device, Error, ModuleError};
 use crate::data::{Pack, Split};
-use crate::graph::Graph;
 use crate::network::{Localization, Network, TRUNK};
-use crate::weights::Weights;
+use crate::weights::{PARTS, Weights};
 
 /// A training run, in a folder of its own.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl<'a> Run<'a> {
         resume: bool,
     ) -> Result<Self, RunError> {
         let network = Network::open(&configuration.network)?;
-        graphs(&network)?;
+        network.graphs(PATCH_SIZE)?;
         if !Network::is_preset(&configuration.network) {
             // The folder holds it, wherever the folder will be.
             NETWORK.clone_into(&mut configuration.network);
@@ -121,7 +120,8 @@ impl<'a> Run<'a> {
         Ok(Self { folder, configuration, network, packs })
     }
 
-    /// Trains to the end, from the last checkpoint if there is one, and writes the weights.
+    /// Trains to the end, from the last checkpoint if there is one, and writes the weights: to the file whose path it
+    /// gives.
     ///
     /// # Errors
     /// If the device fails, the training diverges, or a file cannot be read or written.
@@ -129,13 +129,14 @@ impl<'a> Run<'a> {
         &self,
         device: &D,
         mut happened: impl FnMut(&Outcome<'_>),
-    ) -> Result<(), RunError> {
+    ) -> Result<PathBuf, RunError> {
         let checkpoint_path = self.folder.file(CHECKPOINT);
         let (mut number, mut progress, mut trainer) = if checkpoint_path.exists() {
             let checkpoint = Checkpoint::read(&checkpoint_path)
                 .map_err(|error| RunError(error.of_file(&checkpoint_path)))?;
             let (stage, progress) = (checkpoint.stage, checkpoint.progress);
-            let trainer = checkpoint.trainer(graphs(&self.network)?, self.configuration.method, device);
+            let trainer =
+                checkpoint.trainer(self.network.graphs(PATCH_SIZE)?, self.configuration.method, device);
             (stage, progress, trainer.map_err(|error| unfit(&checkpoint_path, error))?)
         } else {
             (0, Progress::default(), self.fresh(device)?)
@@ -149,8 +150,9 @@ impl<'a> Run<'a> {
             trainer.restart()?;
             Checkpoint::of(number, progress, &trainer)?.write(&checkpoint_path)?;
         }
-        weights_of(&trainer.cascade)?.write(&self.folder.file(WEIGHTS))?;
-        Ok(())
+        let path = self.folder.file(WEIGHTS);
+        Weights::of_networks(trainer.cascade.weights()?).write(&path)?;
+        Ok(path)
     }
 
     fn stage<D: Device<f32>>(
@@ -164,7 +166,7 @@ impl<'a> Run<'a> {
         let configuration = &self.configuration;
         let stage = &configuration.stages[number];
         let name = (number, stage.stage);
-        let heatmap_size = self.network.hourglass.heatmap;
+        let heatmap_size = trainer.cascade.heatmap_size();
         let knows_mask = knows_mask(self.folder.path(), configuration);
         let lesions = Lesions::new(self.packs, Split::Train, configuration);
         let validation_lesions = Lesions::new(self.packs, Split::Val, configuration);
@@ -204,29 +206,20 @@ impl<'a> Run<'a> {
                     metrics.trained(number, step, rate, &losses)?;
                 }
                 if left.is_some_and(|left| left < stage.average && left.is_multiple_of(AVERAGE_STEPS)) {
-                    trainer.average.add(weights_of(&trainer.cascade)?);
+                    trainer.average.add(trainer.cascade.weights()?);
                     if left == Some(0) {
-                        let mut mean = std::mem::take(&mut trainer.average).mean;
-                        trainer.cascade.localization.load(&mean.take(PARTS[0]))?;
-                        trainer.cascade.hourglass.load(&mean.take(PARTS[1]))?;
+                        trainer.cascade.load(&std::mem::take(&mut trainer.average).mean)?;
                     }
                 }
                 if step.is_multiple_of(configuration.epoch) || left == Some(0) {
-                    let validation = validate(
-                        trainer,
-                        &validation_lesions,
-                        configuration,
-                        stage,
-                        heatmap_size,
-                        knows_mask,
-                    )
-                    .map_err(at)?;
+                    let validation = validate(trainer, &validation_lesions, configuration, stage, knows_mask)
+                        .map_err(at)?;
                     #[allow(clippy::cast_possible_truncation, reason = "kept in 32 bits")]
                     stage.schedule.validated(progress, validation.losses.sum() as f32);
                     metrics.validated(number, step, &validation)?;
                     let picture = self.folder.file(PICTURES).join(format!("{number}-{step:07}.png"));
                     if stage.stage != Stage::Stn {
-                        sheet(&picture, trainer, &validation_lesions, heatmap_size, knows_mask)?;
+                        sheet(&picture, trainer, &validation_lesions, knows_mask)?;
                     }
                     happened(&Outcome::Validation { stage: name, step, validation: &validation });
                 }
@@ -242,7 +235,7 @@ impl<'a> Run<'a> {
         let paths = [START, RESNET_START].map(|name| self.folder.file(name));
         let start = paths.iter().find(|path| path.exists()).map_or(Start::Fresh, |path| Start::Weights(path));
         let weights = start.weights(&self.network, self.configuration.seed)?;
-        let cascade = cascade_of(weights, graphs(&self.network)?, device)
+        let cascade = Cascade::new(self.network.graphs(PATCH_SIZE)?, &weights, device)
             .map_err(|error| unfit(self.folder.path(), error))?;
         Ok(Trainer::new(cascade, self.configuration.method)?)
     }
@@ -256,30 +249,27 @@ pub fn knows_mask(folder: &Path, configuration: &Configuration) -> bool {
 }
 
 impl Start<'_> {
-    /// The weights, named as a checkpoint names them.
+    /// The weights of both networks.
     ///
     /// # Errors
     /// If the file cannot be read, or its weights do not fit the networks.
-    fn weights(self, network: &Network, seed: u64) -> Result<Weights, RunError> {
+    fn weights(self, network: &Network, seed: u64) -> Result<[Weights; 2], RunError> {
         let read = |path| Weights::read(path).map_err(|error| RunError(error.of_file(path)));
-        let [localization, hourglass] = graphs(network)?;
+        let graphs = network.graphs(PATCH_SIZE)?;
         if let Self::Weights(path) = self {
-            let weights = read(path)?;
-            for (part, graph) in PARTS.into_iter().zip([&localization, &hourglass]) {
-                weights.clone().take(part).check(graph).map_err(|error| {
+            let weights = read(path)?.into_networks();
+            for (part, (graph, weights)) in PARTS.into_iter().zip(graphs.iter().zip(&weights)) {
+                weights.check(graph).map_err(|error| {
                     named(path, &format_args!("not of the network {}: {error} (in {part}*)", network.name))
                 })?;
             }
             return Ok(weights);
         }
-        let mut localization = Localization::initialise(&localization, seed);
+        let mut localization = Localization::initialise(&graphs[0], seed);
         if let Self::ResNet(path) = self {
             localization.load_resnet(TRUNK, read(path)?).map_err(|error| named(path, &error))?;
         }
-        let mut weights = Weights::default();
-        weights.extend(PARTS[0], localization);
-        weights.extend(PARTS[1], Weights::initialise(&hourglass, seed));
-        Ok(weights)
+        Ok([localization, Weights::initialise(&graphs[1], seed)])
     }
 }
 
@@ -289,10 +279,6 @@ fn unfit(path: &Path, error: ModuleError) -> RunError {
         ModuleError::Weights(error) => named(path, &error),
         ModuleError::Device(error) => error.into(),
     }
-}
-
-fn graphs(network: &Network) -> Result<[Graph; 2], RunError> {
-    Ok([network.localization.graph(PATCH_SIZE)?, network.hourglass.graph(PATCH_SIZE)?])
 }
 
 /// That the batch does not fit into the device, and how much of it does, found by trying.

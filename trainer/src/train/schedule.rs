@@ -48,7 +48,7 @@ impl Default for Progress {
 impl Schedule {
     /// The rate of the next step; none when the stage is at its end.
     #[must_use]
-    pub fn rate(self, progress: &Progress) -> Option<f64> {
+    pub(super) fn rate(self, progress: &Progress) -> Option<f64> {
         let step = progress.step;
         match self {
             Self::Cosine { steps, .. } if step >= steps => None,
@@ -65,7 +65,7 @@ impl Schedule {
     }
 
     /// Takes note of a validation.
-    pub fn validated(self, progress: &mut Progress, loss: f32) {
+    pub(super) fn validated(self, progress: &mut Progress, loss: f32) {
         if loss < progress.lowest {
             (progress.lowest, progress.waited) = (loss, 0);
             return;
@@ -80,7 +80,7 @@ impl Schedule {
 
     /// How many steps are left, where that is known.
     #[must_use]
-    pub const fn left(self, progress: &Progress) -> Option<u64> {
+    pub(super) const fn left(self, progress: &Progress) -> Option<u64> {
         match self {
             Self::Cosine { steps, .. } => Some(steps.saturating_sub(progress.step)),
             Self::Plateau { .. } => None,

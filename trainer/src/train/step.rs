@@ -3,9 +3,9 @@ use recist::geometry::Theta;
 use recist::image::PATCH_SIZE;
 
 use super::batch::interleave;
-use super::{
-    Average, Batch, KeypointLoss, LossWeights, Losses, Stage, keypoint_loss, mean_squared_error, pose_loss,
-};
+use super::keypoint_loss::keypoint_loss;
+use super::losses::{mean_squared_error, pose_loss};
+use super::{Average, Batch, LossWeights, Losses, Stage};
 use crate::autodiff::{
     Cascade, CascadeOutputs, Device, Error, FeatureMap, Method, Module, Optimiser, Recording, backward,
     clip_gradients, download, seed, shape_of, upload,
@@ -14,15 +14,15 @@ use crate::data::gaussian_heatmaps;
 
 /// A cascade in training.
 #[derive(Debug)]
-pub struct Trainer<D: Device<f32>> {
+pub(super) struct Trainer<D: Device<f32>> {
     /// The networks.
-    pub cascade: Cascade<f32, D>,
+    pub(super) cascade: Cascade<f32, D>,
     /// The localization network's optimiser.
-    pub localization: Optimiser<f32, D>,
+    pub(super) localization: Optimiser<f32, D>,
     /// The hourglass' optimiser.
-    pub hourglass: Optimiser<f32, D>,
+    pub(super) hourglass: Optimiser<f32, D>,
     /// The mean of the weights towards the end of the stage.
-    pub average: Average,
+    pub(super) average: Average,
 }
 
 /// Whether batch norms learn.
@@ -37,7 +37,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn new(cascade: Cascade<f32, D>, method: Method) -> Result<Self, Error> {
+    pub(super) fn new(cascade: Cascade<f32, D>, method: Method) -> Result<Self, Error> {
         let localization = Optimiser::new(method, &cascade.localization)?;
         let hourglass = Optimiser::new(method, &cascade.hourglass)?;
         Ok(Self { cascade, localization, hourglass, average: Average::default() })
@@ -47,7 +47,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn restart(&mut self) -> Result<(), Error> {
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
         self.average = Average::default();
         self.localization.restart()?;
         self.hourglass.restart()
@@ -60,7 +60,7 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         stage: Stage,
         batch: &Batch,
@@ -96,7 +96,12 @@ impl<D: Device<f32>> Trainer<D> {
     ///
     /// # Panics
     /// If the batch was prepared for another stage.
-    pub fn losses(&mut self, stage: Stage, batch: &Batch, weights: &LossWeights) -> Result<Losses, Error> {
+    pub(super) fn losses(
+        &mut self,
+        stage: Stage,
+        batch: &Batch,
+        weights: &LossWeights,
+    ) -> Result<Losses, Error> {
         Ok(self.record(Mode::Infer, stage, batch, weights)?.0)
     }
 
@@ -116,7 +121,7 @@ impl<D: Device<f32>> Trainer<D> {
             Stage::Stn => {
                 let (outputs, mut recording) = match mode {
                     Mode::Train => localization.train(patches, recording)?,
-                    Mode::Infer => localization.infer(patches, recording)?,
+                    Mode::Infer => (localization.infer(patches)?, recording),
                 };
                 let [mask, theta] = &outputs[..] else {
                     panic!("localization has the outputs mask and theta")
@@ -137,14 +142,14 @@ impl<D: Device<f32>> Trainer<D> {
             Stage::Shn => {
                 let (heatmaps, recording) = match mode {
                     Mode::Train => hourglass.train(patches, recording)?,
-                    Mode::Infer => hourglass.infer(patches, recording)?,
+                    Mode::Infer => (hourglass.infer(patches)?, recording),
                 };
                 hourglass_losses(&mut losses, &heatmaps, &batch.heatmaps, weights, recording)?
             }
             Stage::Joint => {
                 let (outputs, mut recording) = match mode {
                     Mode::Train => self.cascade.train(patches, recording)?,
-                    Mode::Infer => self.cascade.infer(patches, recording)?,
+                    Mode::Infer => (self.cascade.infer(patches)?, recording),
                 };
                 let CascadeOutputs { mask, theta, heatmaps, .. } = outputs;
                 let found = download(&theta)?;
@@ -159,12 +164,12 @@ impl<D: Device<f32>> Trainer<D> {
                         seed(&mut recording, &theta, theta_gradient);
                     },
                 );
-                let size = heatmaps.first().map_or(0, heatmap_size);
-                let expected = heatmaps_behind(&found, batch, size).map_err(|reason| {
-                    let reason =
-                        format!("{reason}, the loss of the localization network is {}", losses.sum());
-                    Error::Diverged { reason }
-                })?;
+                let expected =
+                    heatmaps_behind(&found, batch, self.cascade.heatmap_size()).map_err(|reason| {
+                        let reason =
+                            format!("{reason}, the loss of the localization network is {}", losses.sum());
+                        Error::Diverged { reason }
+                    })?;
                 hourglass_losses(&mut losses, &heatmaps, &expected, weights, recording)?
             }
         };
@@ -203,12 +208,9 @@ fn hourglass_losses<D: Device<f32>>(
         let found = download(heatmaps)?;
         let mut gradient = vec![0.0; found.len()];
         losses.heatmaps += mean_squared_error(&found, expected, weights.heatmaps, &mut gradient);
-        let &LossWeights { cosine, ends, lengths, .. } = weights;
-        if number + 1 == stacks.len() && cosine + ends + lengths > 0.0 {
-            let size = heatmap_size(heatmaps);
-            let keypoints = KeypointLoss { cosine, ends, lengths };
-            let loss = keypoint_loss(&found, expected, size, keypoints, &mut gradient);
-            (losses.cosine, losses.ends, losses.lengths) = (loss.cosine, loss.ends, loss.lengths);
+        if number + 1 == stacks.len() && weights.cosine + weights.ends + weights.lengths > 0.0 {
+            let size = shape_of(heatmaps).1;
+            losses.add(&keypoint_loss(&found, expected, size, weights, &mut gradient), 1.0);
         }
         seed(&mut recording, heatmaps, &gradient);
     }
@@ -224,8 +226,4 @@ fn heatmaps_behind(found: &[f32], batch: &Batch, size: usize) -> Result<Vec<f32>
         interleave(&maps, size, &mut heatmaps);
     }
     Ok(heatmaps)
-}
-
-fn heatmap_size<D: Device<f32>>(heatmaps: &FeatureMap<f32, D>) -> usize {
-    shape_of(heatmaps).1
 }

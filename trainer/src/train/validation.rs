@@ -28,15 +28,15 @@ pub struct Validation {
 ///
 /// # Panics
 /// If there is no lesion.
-pub fn validate<D: Device<f32>>(
+pub(super) fn validate<D: Device<f32>>(
     trainer: &mut Trainer<D>,
     lesions: &Lesions<'_>,
     configuration: &Configuration,
     stage: &StageConfiguration,
-    heatmap_size: usize,
     knows_mask: bool,
 ) -> Result<Validation, RunError> {
     let mut losses = Losses::default();
+    let heatmap_size = trainer.cascade.heatmap_size();
     let batches = configuration.validation.div_ceil(configuration.batch).max(1);
     for step in 0..batches as u64 {
         let batch = prepare(lesions, configuration, stage.stage, heatmap_size, STREAM, step)?;
@@ -45,7 +45,7 @@ pub fn validate<D: Device<f32>>(
     if stage.stage == Stage::Stn {
         return Ok(Validation { losses, errors: None, refused: 0 });
     }
-    let mut networks = TrainedNetworks::new(&trainer.cascade, heatmap_size).with_mask(knows_mask);
+    let mut networks = TrainedNetworks::new(&trainer.cascade, knows_mask);
     let mut workspace = Box::new(Workspace::new());
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {

@@ -86,16 +86,10 @@ mod tests {
     use super::super::tests::small_graph;
     use super::*;
 
-    fn folder(name: &str) -> std::path::PathBuf {
-        let folder = std::env::temp_dir().join(format!("recist-weights-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
     #[test]
     fn a_file_gives_back_the_same_bits() {
-        let folder = folder("bits");
-        let (path, again) = (folder.join("a.safetensors"), folder.join("b.safetensors"));
+        let folder = tempfile::tempdir().unwrap();
+        let (path, again) = (folder.path().join("a.safetensors"), folder.path().join("b.safetensors"));
         let mut weights = Weights::initialise(&small_graph(), 7);
         let odd = [f32::MIN_POSITIVE / 4.0, -0.0, f32::INFINITY, 1.0 / 3.0, f32::MAX];
         weights.insert("theta.bias", Tensor::new(vec![5], odd.to_vec()).unwrap());
@@ -108,14 +102,13 @@ mod tests {
         assert_eq!(bits(&read), bits(&weights));
         read.write(&again).unwrap();
         assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap());
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no partial file stays behind");
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no partial file stays behind");
     }
 
     #[test]
     fn a_file_that_is_none_of_ours_is_refused() {
-        let folder = folder("refused");
-        let path = folder.join("a.safetensors");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
         let missing = Weights::read(&path).unwrap_err();
         assert!(matches!(missing, WeightsError::File { .. }), "{missing}");
 
@@ -135,13 +128,12 @@ mod tests {
         fs::write(&path, safetensors::serialize([("conv1.weight", half)], None).unwrap()).unwrap();
         let found = Weights::read(&path).unwrap_err();
         assert_eq!(found.to_string(), "tensor conv1.weight is of type F16, expected F32");
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn no_byte_of_a_file_can_change_unseen() {
-        let folder = folder("damage");
-        let path = folder.join("a.safetensors");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
         let weights = Weights::initialise(&small_graph(), 7);
         weights.write(&path).unwrap();
         let whole = fs::read(&path).unwrap();
@@ -167,17 +159,15 @@ mod tests {
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         fs::write(&path, safetensors::serialize([("fc.bias", view)], Some(metadata)).unwrap()).unwrap();
         assert!(Weights::read(&path).unwrap().get("fc.bias").is_some(), "files of others state none");
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn a_failed_write_leaves_the_old_file() {
-        let folder = folder("atomic");
-        let path = folder.join("a.safetensors");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
         fs::create_dir(&path).unwrap();
         let error = Weights::default().write(&path).unwrap_err();
         assert!(matches!(error, WeightsError::File { .. }), "{error}");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

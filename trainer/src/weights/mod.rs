@@ -7,11 +7,11 @@ mod file;
 mod initialise;
 mod torchvision;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Parameter};
 
 /// A tensor in host memory, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,9 @@ impl Tensor {
         &mut self.values
     }
 }
+
+/// The scopes of the two networks, localization and hourglass, in a file.
+pub(crate) const PARTS: [&str; 2] = ["localization.", "hourglass."];
 
 /// Tensors by name, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,26 +94,36 @@ impl Weights {
         Self { tensors }
     }
 
+    /// Both networks in one: tensors named `localization.*` and `hourglass.*`, as files hold them.
+    #[must_use]
+    pub fn of_networks(networks: [Self; 2]) -> Self {
+        let mut weights = Self::default();
+        for (part, network) in PARTS.into_iter().zip(networks) {
+            weights.extend(part, network);
+        }
+        weights
+    }
+
+    /// The two networks, localization and hourglass, whose tensors [`Self::of_networks`] would name so.
+    #[must_use]
+    pub fn into_networks(mut self) -> [Self; 2] {
+        PARTS.map(|part| self.take(part))
+    }
+
     /// Takes out the tensor called `name`, of the shape `expected`.
     ///
     /// # Errors
-    /// If there is none, or it has another shape; it is taken out all the same.
+    /// If there is none, or it has another shape and stays.
     pub fn remove(&mut self, name: &str, expected: &[usize]) -> Result<Tensor, WeightsError> {
-        let name = name.to_owned();
-        match self.tensors.remove(&name) {
-            None => Err(WeightsError::Missing { name }),
-            Some(tensor) if tensor.shape != expected => {
-                Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape })
-            }
-            Some(tensor) => Ok(tensor),
-        }
+        self.expect(name, expected)?;
+        Ok(self.tensors.remove(name).expect("it was found"))
     }
 
     /// That every tensor has been taken out.
     ///
     /// # Errors
     /// Names the first that is left.
-    pub fn expect_empty(&self) -> Result<(), WeightsError> {
+    pub(crate) fn expect_empty(&self) -> Result<(), WeightsError> {
         match self.tensors.keys().next() {
             Some(name) => Err(WeightsError::Extra { name: name.clone() }),
             None => Ok(()),
@@ -122,11 +135,26 @@ impl Weights {
     /// # Errors
     /// Names the first tensor that is missing, mis-shaped or too much.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
-        let mut rest = self.clone();
-        for parameter in graph.parameters() {
-            rest.remove(&parameter.name, &parameter.shape)?;
+        let mut parameters = BTreeSet::new();
+        for Parameter { name, shape, .. } in graph.parameters() {
+            self.expect(&name, &shape)?;
+            parameters.insert(name);
         }
-        rest.expect_empty()
+        match self.tensors.keys().find(|name| !parameters.contains(*name)) {
+            Some(name) => Err(WeightsError::Extra { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn expect(&self, name: &str, expected: &[usize]) -> Result<&Tensor, WeightsError> {
+        let name = name.to_owned();
+        match self.tensors.get(&name) {
+            None => Err(WeightsError::Missing { name }),
+            Some(tensor) if tensor.shape != expected => {
+                Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape.clone() })
+            }
+            Some(tensor) => Ok(tensor),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ fn begin(configuration: Configuration, steps: u64, packs: &[Pack], folder: &Path
         let (Schedule::Cosine { rate, .. } | Schedule::Plateau { rate, .. }) = *schedule;
         (*schedule, *average) = (Schedule::Cosine { rate, steps, warm_up: 0 }, 0);
     }
-    Run::open(folder, short, packs, Start::Fresh, false)?.train(&autodiff::cpu(), |_| ())
+    Run::open(folder, short, packs, Start::Fresh, false)?.train(&autodiff::cpu(), |_| ()).map(drop)
 }
 
 /// The paper's rate without a limit gave numbers that were not finite in the third step of the hourglass.
@@ -151,14 +151,12 @@ fn a_run_starts_with_the_trunk_of_a_resnet_in_torchvisions_names() {
 fn a_run_that_goes_on_from_another_runs_weights_knows_their_mask() {
     let folder = tempfile::tempdir().unwrap();
     let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
-    let [localization, hourglass] = {
-        let network = Network::open(NETWORK).unwrap();
-        [network.localization.graph(PATCH_SIZE).unwrap(), network.hourglass.graph(PATCH_SIZE).unwrap()]
-    };
+    let [localization, hourglass] = Network::open(NETWORK).unwrap().graphs(PATCH_SIZE).unwrap();
     let resnet = Localization::initialise(&localization, 9).take(&format!("{TRUNK}."));
-    let mut whole = Weights::default();
-    whole.extend("localization.", Localization::initialise(&localization, 9));
-    whole.extend("hourglass.", Weights::initialise(&hourglass, 9));
+    let whole = Weights::of_networks([
+        Localization::initialise(&localization, 9),
+        Weights::initialise(&hourglass, 9),
+    ]);
     let [resnet_file, whole_file] = ["resnet", "whole"].map(|name| folder.path().join(name));
     resnet.write(&resnet_file).unwrap();
     whole.write(&whole_file).unwrap();

@@ -21,12 +21,11 @@ fn weights_that_do_not_fit_are_refused_before_anything_is_written() {
             Configuration::from_toml(&configuration(4, &[("stn", 9)], "epoch = 1\ncheckpoint = 1"));
         Run::open(&out, configuration.unwrap(), &packs, start, resume)
     };
-    let network = Network::open(NETWORK).unwrap();
-    let localization = network.localization.graph(PATCH_SIZE).unwrap();
-    let hourglass = network.hourglass.graph(PATCH_SIZE).unwrap();
-    let mut fitting = Weights::default();
-    fitting.extend("localization.", Localization::initialise(&localization, 9));
-    fitting.extend("hourglass.", Weights::initialise(&hourglass, 9));
+    let [localization, hourglass] = Network::open(NETWORK).unwrap().graphs(PATCH_SIZE).unwrap();
+    let fitting = Weights::of_networks([
+        Localization::initialise(&localization, 9),
+        Weights::initialise(&hourglass, 9),
+    ]);
     let mut half = fitting.clone();
     drop(half.take("hourglass."));
     let [good, wrong, missing] =

@@ -20,7 +20,7 @@ use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, Tensor, tv
 /// Both networks of `tiny`, untrained but with heads that answer something.
 fn networks() -> [Folded; 2] {
     let network = Network::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml")).unwrap();
-    let graphs = [network.localization.graph(128).unwrap(), network.hourglass.graph(128).unwrap()];
+    let graphs = network.graphs(128).unwrap();
     let weights = [Localization::initialise(&graphs[0], 1), Weights::initialise(&graphs[1], 2)];
     let mut both = graphs.iter().zip(weights).map(|(graph, mut weights)| {
         let heads: Vec<String> = weights
@@ -165,7 +165,7 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
     let integers = TractModels::int8(&quantised_files[0], &quantised_files[1], Kernel::best()).unwrap();
     let mut integers = integers.networks().unwrap();
 
-    use recist_trainer::autodiff::{Module, NoneTape, cpu, download, upload};
+    use recist_trainer::autodiff::{Module, cpu, download, upload};
     let modules = folded.each_ref().map(|folded| -> Module<f32, _> {
         Module::new(folded.graph.clone(), &folded.weights, &cpu()).unwrap()
     });
@@ -173,7 +173,7 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
     let trained = |network: usize, patch: &Patch| -> Vec<Vec<f32>> {
         let module = &modules[network];
         let input = upload(module.device(), (1, 128, 128, 1), patch).unwrap();
-        module.infer(input, NoneTape).unwrap().0.iter().map(|map| download(map).unwrap()).collect()
+        module.infer(input).unwrap().iter().map(|map| download(map).unwrap()).collect()
     };
     let plans = plans.each_ref().map(|plan| AlignedBytes::copy_of(plan));
     let plans = plans.each_ref().map(|plan| Plan::open(plan.as_slice()).unwrap());

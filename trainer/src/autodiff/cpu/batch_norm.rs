@@ -130,7 +130,6 @@ impl<E: Element> BatchNormKernel<E> for Cpu {
         &self,
         input: &Self::Vec,
         statistics: &BatchStatistics<Self::Vec>,
-        of_batch: bool,
         scale: &Self::Vec,
         shift: &Self::Vec,
         activation: Activation,
@@ -189,11 +188,9 @@ impl<E: Element> BatchNormKernel<E> for Cpu {
             let scale_gradient = weighted * inverse_deviation;
             parameters.scale[c] = E::of(scale_gradient);
             parameters.shift[c] = E::of(plain);
-            if of_batch {
-                let steepness = -to_f64(factor[c]) * scale_gradient / count * inverse_deviation;
-                slope[c] = E::of(steepness);
-                level[c] = E::of(-to_f64(factor[c]) * plain / count - steepness * to_f64(mean[c]));
-            }
+            let steepness = -to_f64(factor[c]) * scale_gradient / count * inverse_deviation;
+            slope[c] = E::of(steepness);
+            level[c] = E::of(-to_f64(factor[c]) * plain / count - steepness * to_f64(mean[c]));
         }
         input_gradient
             .par_chunks_mut(block_of(channels))

@@ -69,10 +69,10 @@ extern "C" __global__ void sum_gradients(Channel of, const float *input, const f
     });
 }
 
-// From those sums the gradients of scale and shift, and with `of_batch` the line by which the input's gradient
-// follows the input (Ioffe and Szegedy, section 3).
+// From those sums the gradients of scale and shift, and the line by which the input's gradient follows the input
+// (Ioffe and Szegedy, section 3).
 extern "C" __global__ void parameter_gradients(Channel of, const float *partial, Index blocks, Index rows,
-                                               Index channels, bool of_batch, float *scale_gradient,
+                                               Index channels, float *scale_gradient,
                                                float *shift_gradient, float *slope_and_level) {
     Index channel = blockIdx.x * COLUMNS + threadIdx.x;
     double plain, weighted;
@@ -80,11 +80,11 @@ extern "C" __global__ void parameter_gradients(Channel of, const float *partial,
     if (threadIdx.y != 0 || channel >= channels) return;
     double inverse_deviation = of.inverse_deviation[channel], factor = of.factor(channel);
     double of_scale = weighted * inverse_deviation;
-    double slope = of_batch ? -factor * of_scale / rows * inverse_deviation : 0.;
+    double slope = -factor * of_scale / rows * inverse_deviation;
     scale_gradient[channel] = of_scale;
     shift_gradient[channel] = plain;
     slope_and_level[channel] = slope;
-    slope_and_level[channels + channel] = of_batch ? -factor * plain / rows - slope * of.mean[channel] : 0.;
+    slope_and_level[channels + channel] = -factor * plain / rows - slope * of.mean[channel];
 }
 
 extern "C" __global__ void normalise_backward(Channel of, const float *slope_and_level, const float *input,

@@ -11,7 +11,7 @@ use crate::train::{LossWeights, Schedule};
 pub const MOST_SAMPLES: usize = 1 << 16;
 
 /// The fewest last steps whose mean a stage can end with: of every tenth, two.
-pub const LEAST_AVERAGE: u64 = 2 * AVERAGE_STEPS;
+pub(crate) const LEAST_AVERAGE: u64 = 2 * AVERAGE_STEPS;
 
 /// The most threads that prepare samples.
 const MOST_LOADERS: usize = 256;
