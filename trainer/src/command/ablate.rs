@@ -10,7 +10,7 @@ use recist::image::PATCH_SIZE;
 use recist_trainer::ablation::Variant;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{Figure, Four, Report, Selection, TrainedNetworks, evaluate};
+use recist_trainer::evaluate::{Figure, Four, Report, TrainedNetworks, drawn_box, evaluate};
 use recist_trainer::export::{self, CalibrationPatches, TrainedModel, quantise};
 use recist_trainer::graph::Summary;
 use recist_trainer::network::Network;
@@ -108,7 +108,7 @@ impl Run for Ablate {
             let cascade = model.cascade(&autodiff::cpu())?;
             let mut networks =
                 TrainedNetworks::new(&cascade, model.network.hourglass.heatmap).with_mask(false);
-            let report = evaluate(&packs, Selection::whole(Split::Val), &mut networks)?;
+            let report = evaluate(&packs, Split::Val, &mut networks)?;
             lesions = report.rows.len();
             rows.push(Row::of(*variant, *seed, &report, &costs));
         }
@@ -149,7 +149,7 @@ impl Costs {
         let mut times: BTreeMap<Stage, Vec<u128>> = BTreeMap::new();
         let lesions = packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Val);
         for (lesion, pixels) in lesions.take(TIMED_LESIONS) {
-            let Some(area) = recist_trainer::evaluate::drawn_box(lesion, [2.0, 2.5]) else { continue };
+            let Some(area) = drawn_box(lesion) else { continue };
             pixels.read(&mut samples)?;
             let slice = pixels.slice(lesion, &samples)?;
             let mut start = Instant::now();

@@ -7,7 +7,7 @@ use recist::cascade::{EngineNetworks, Plans, Workspace};
 use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
-use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
+use recist_trainer::evaluate::{Figure, Report, Statistics};
 use recist_trainer::export::{
     self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
@@ -101,8 +101,7 @@ impl Run for Export {
         self.check_folder(&path, &packs)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
-        let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
-        let float32 = floating_point(&model, &packs, selection, false)?;
+        let float32 = floating_point(&model, &packs, Split::Val, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
         let heatmap_size = model.network.hourglass.heatmap.to_string();
         let description = Description {
@@ -117,7 +116,7 @@ impl Run for Export {
         let plain = export::bundle(&description, &quantised, &[])?;
         let bytes = AlignedBytes::copy_of(&plain);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
-        let int8 = integers(plans, &packs, selection, false)?;
+        let int8 = integers(plans, &packs, Split::Val, false)?;
         let metrics = metrics(&int8);
 
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);

@@ -6,27 +6,23 @@ use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
 use super::measured::attempted;
-use super::{Careless, Found, Nothing, Row, Selection, Statistics, Table, Unmeasured, drawn_box};
-use crate::data::{Origin, Pack};
+use super::{Careless, Found, Nothing, Row, Statistics, Table, Unmeasured, drawn_box};
+use crate::data::{Origin, Pack, Split};
 
-/// What a cascade measured of the selected lesions, beside their readers and what the box alone would say: in
+/// What a cascade measured of a split's lesions, beside their readers and what the box alone would say: in
 /// the box's middle, of the size that the law of boxes implies, the long axis across.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Every selected lesion.
+    /// Every lesion.
     pub rows: Vec<Row>,
 }
 
-/// Measures the selected slices, those that a radiologist would measure, and compares. Generated lesions count
-/// only where there are no real ones.
+/// Measures the split's slices, those that a radiologist would measure, and compares. Generated lesions count only
+/// where there are no real ones.
 ///
 /// # Errors
 /// If a pack's lesion has no spacing or cannot be read, or a network cannot be run.
-pub fn evaluate<N: Networks>(
-    packs: &[Pack],
-    selection: Selection,
-    networks: &mut N,
-) -> Result<Report, String> {
+pub fn evaluate<N: Networks>(packs: &[Pack], split: Split, networks: &mut N) -> Result<Report, String> {
     let mut workspace = Box::new(Workspace::new());
     let mut rows = Vec::new();
     let mut samples = Vec::new();
@@ -34,19 +30,19 @@ pub fn evaluate<N: Networks>(
         let numbered = packs.iter().enumerate();
         let all =
             numbered.flat_map(|(pack, lesions)| lesions.iter().enumerate().map(move |(i, l)| ((pack, i), l)));
-        all.filter(|(_, (lesion, _))| selection.selects(lesion))
+        all.filter(|(_, (lesion, _))| lesion.split == split && lesion.largest)
     };
     let any_real = selected().any(|(_, (lesion, _))| lesion.origin == Origin::Real);
     for (place, (lesion, pixels)) in selected() {
         if any_real && lesion.origin != Origin::Real {
             continue;
         }
-        let Some(area) = drawn_box(lesion, selection.box_scale) else { continue };
+        let Some(area) = drawn_box(lesion) else { continue };
         let spacing = lesion.spacing().map_err(|error| format!("{}: {error}", lesion.name))?;
         pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
         let found = find(&slice, area, networks, &mut workspace)?;
-        rows.push(Row::of(place, lesion, spacing, area, selection.box_scale, found));
+        rows.push(Row::of(place, lesion, spacing, area, found));
     }
     Ok(Report { rows })
 }
@@ -73,15 +69,10 @@ impl Report {
     ///
     /// # Panics
     /// If `packs` are not those of the report.
-    pub fn try_other_boxes<N: Networks>(
-        &mut self,
-        packs: &[Pack],
-        box_scale: [f64; 2],
-        networks: &mut N,
-    ) -> Result<(), String> {
+    pub fn try_other_boxes<N: Networks>(&mut self, packs: &[Pack], networks: &mut N) -> Result<(), String> {
         let mut workspace = Box::new(Workspace::new());
         for row in &mut self.rows {
-            row.careless = Some(Careless::measure(row, packs, box_scale, networks, &mut workspace)?);
+            row.careless = Some(Careless::measure(row, packs, networks, &mut workspace)?);
         }
         Ok(())
     }

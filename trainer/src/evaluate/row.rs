@@ -1,5 +1,6 @@
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
 
+use super::drawn_box::BOX_SCALE;
 use super::others::others;
 use super::{Careless, Difference, Nothing};
 use crate::data::Lesion;
@@ -45,14 +46,12 @@ pub struct Found {
 }
 
 impl Row {
-    /// Compares what was `found` in the box `area` with the lesion's readers. A box is drawn with a scale from
-    /// `box_scale`.
+    /// Compares what was `found` in the box `area` with the lesion's readers.
     pub(super) fn of(
         place: (usize, usize),
         lesion: &Lesion,
         spacing: PixelSpacing,
         area: LesionBox,
-        box_scale: [f64; 2],
         found: Result<Found, Nothing>,
     ) -> Self {
         let against = |found: &Keypoints| against(found, lesion, spacing);
@@ -78,7 +77,7 @@ impl Row {
             model: found.map_or_else(|_| Vec::new(), |found| against(&found.keypoints)),
             readers: pairs.collect(),
             others: others(&lesion.keypoints().collect::<Vec<_>>(), spacing),
-            box_only: against(&guess(area, box_scale)),
+            box_only: against(&guess(area)),
             careless: None,
         }
     }
@@ -116,7 +115,8 @@ pub(super) fn against(found: &Keypoints, lesion: &Lesion, spacing: PixelSpacing)
 
 /// What the box alone says: its middle, its side over the mean of the law's scale, the long axis across, and a
 /// short axis of three quarters.
-fn guess(area: LesionBox, [lowest, highest]: [f64; 2]) -> Keypoints {
+fn guess(area: LesionBox) -> Keypoints {
+    let [lowest, highest] = BOX_SCALE;
     let center = area.center();
     let half = area.width() / (lowest + highest);
     let (across, down) = (Point::new(half, 0.0), Point::new(0.0, 0.75 * half));

@@ -19,7 +19,7 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
     let mut count = 0;
     for index in 0..100 {
         let Phantom { lesion, side, samples } = phantom(SEED, index, None);
-        let (Some(area), Ok(spacing)) = (drawn_box(&lesion, [2.0, 2.5]), lesion.spacing()) else { continue };
+        let (Some(area), Ok(spacing)) = (drawn_box(&lesion), lesion.spacing()) else { continue };
         #[allow(clippy::cast_possible_truncation, reason = "phantoms are 16-bit Hounsfield units")]
         let samples: Vec<i16> = samples.iter().map(|&v| v as i16).collect();
         let Ok(slice) = CtSlice::new(Samples::I16(&samples), [side; 2], side, Some(spacing)) else {

@@ -59,7 +59,7 @@ pub fn validate<D: Device<f32>>(
     Ok(Validation { losses, errors: Some(errors.iter().collect()), refused })
 }
 
-/// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.
+/// Measures a lesion in its [`drawn_box`]; none if the cascade refuses.
 ///
 /// # Errors
 /// If the lesion cannot be read from its pack, or a network cannot be run.
@@ -69,7 +69,7 @@ pub(super) fn measured<D: Device<f32>>(
     pixels: Pixels<'_>,
     workspace: &mut Workspace,
 ) -> Result<Option<Measurement>, RunError> {
-    let Some(area) = drawn_box(lesion, [2.0, 2.5]) else { return Ok(None) };
+    let Some(area) = drawn_box(lesion) else { return Ok(None) };
     let mut samples = Vec::new();
     pixels.read(&mut samples)?;
     let Ok(slice) = pixels.slice(lesion, &samples) else { return Ok(None) };
