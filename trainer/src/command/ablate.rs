@@ -124,7 +124,7 @@ impl Row {
             name: variant.to_string(),
             seed,
             refused: report.refused(),
-            mm: report.model().means(),
+            mm: report.model().mean,
             multiply_accumulates: less(costs.multiply_accumulates),
             microseconds: less(costs.microseconds),
         }
@@ -191,7 +191,7 @@ impl std::fmt::Display for Ablation {
         let heads = "seed  refused   long  short   long's ends  short's ends    MMAC   a measurement, µs";
         writeln!(f, "{:<22} {heads}", "")?;
         for Row { name, seed, refused, mm, multiply_accumulates, microseconds } in rows {
-            let [long, short, long_ends, short_ends] = mm.as_array().map(|mm| Figure(*mm));
+            let [long, short, long_ends, short_ends] = mm.into_array().map(Figure);
             let millions = multiply_accumulates / 1_000_000;
             writeln!(
                 f,

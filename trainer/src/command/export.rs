@@ -7,7 +7,7 @@ use recist::cascade::{EngineNetworks, Plans, Workspace};
 use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
-use recist_trainer::evaluate::{Figure, Report, Statistics};
+use recist_trainer::evaluate::{Figure, Four, Report, Statistics};
 use recist_trainer::export::{
     self, CalibrationPatches, ParityReport, QuantisedNetwork, TrainedModel, quantise, test_vectors,
 };
@@ -206,7 +206,7 @@ fn training_data(packs: &[Pack]) -> String {
 
 /// How well the integers measure, for the manifest.
 fn metrics(int8: &Report) -> String {
-    let Statistics { count, mean: [long, short, long_ends, short_ends], .. } = int8.model();
+    let Statistics { count, mean: Four { long, short, long_ends, short_ends }, .. } = int8.model();
     let differences = if count == 0 {
         "none measured".to_owned()
     } else {
@@ -223,7 +223,7 @@ fn metrics(int8: &Report) -> String {
 fn price(float32: &Report, int8: &Report) -> String {
     let [float32, int8] = float32.beside(int8);
     let [long, short, long_ends, short_ends] =
-        std::array::from_fn(|i| Figure(100.0 * (int8.mean[i] / float32.mean[i] - 1.0)));
+        (int8.mean / float32.mean).into_array().map(|ratio| Figure(100.0 * (ratio - 1.0)));
     format!(
         "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %, on the \
          lesions that both measured"

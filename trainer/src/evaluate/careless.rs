@@ -110,7 +110,7 @@ impl BoxSize {
             let statistics: Statistics =
                 tried().flatten().flatten().map(|difference| &difference.mm).collect();
             let unmeasured = tried().filter_map(|tried| tried.as_ref().err().copied()).collect();
-            Self { size, unmeasured, mm: statistics.means() }
+            Self { size, unmeasured, mm: statistics.mean }
         });
         all.collect()
     }

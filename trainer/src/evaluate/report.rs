@@ -119,13 +119,14 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Four;
     use super::super::row::{example, refused};
     use super::*;
 
     #[test]
     fn a_refused_lesion_is_counted_and_in_no_error() {
         let report = Report { rows: vec![example(0, 12.0, 1.0, 2.0), refused(1, 12.0, 2.0)] };
-        assert_eq!((report.refused(), report.model().mean), (1, [1.0; 4]));
+        assert_eq!((report.refused(), report.model().mean), (1, Four::from_fn(|_| 1.0)));
     }
 
     #[test]
@@ -136,9 +137,15 @@ mod tests {
         let other = Report {
             rows: vec![example(0, 12.0, 1.5, 2.0), refused(1, 12.0, 2.0), example(2, 12.0, 9.0, 2.0)],
         };
-        assert_eq!(one.beside(&other).map(|both| (both.count, both.mean)), [(1, [1.0; 4]), (1, [1.5; 4])]);
-        assert_eq!((one.model().mean, other.model().mean), ([5.0; 4], [5.25; 4]), "control: each on its own");
+        let of = |count, mm| (count, Four::from_fn(|_| mm));
+        let told = |statistics: Statistics| (statistics.count, statistics.mean);
+        assert_eq!(one.beside(&other).map(told), [of(1, 1.0), of(1, 1.5)]);
+        assert_eq!(
+            [&one, &other].map(|report| told(report.model())),
+            [of(2, 5.0), of(2, 5.25)],
+            "control: each on its own"
+        );
         let nothing = Report { rows: vec![refused(0, 12.0, 2.0)] };
-        assert!(one.beside(&nothing).iter().all(|both| both.mean[0].is_nan()));
+        assert!(one.beside(&nothing).iter().all(|both| both.mean.long.is_nan()));
     }
 }

@@ -126,10 +126,10 @@ fn guess(area: LesionBox) -> Keypoints {
 /// A row whose differences all are as large as they are said to be.
 #[cfg(test)]
 pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) -> Row {
-    use super::Errors;
+    use super::Four;
 
     let difference = |v: f64| {
-        let errors = Errors { long: -v, short: v, long_ends: v, short_ends: v };
+        let errors = Four { long: -v, short: v, long_ends: v, short_ends: v };
         Difference { mm: errors, px: errors, long_mm: [long_mm - v, long_mm] }
     };
     let keypoints =

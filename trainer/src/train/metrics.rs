@@ -55,7 +55,7 @@ impl Metrics {
         if let Some(errors) = &validation.errors {
             let millimetres =
                 |mean: f64| if mean.is_finite() { format!("{mean:.4}") } else { "null".to_owned() };
-            let [long, short, long_ends, short_ends] = errors.mean.map(millimetres);
+            let [long, short, long_ends, short_ends] = errors.mean.into_array().map(millimetres);
             let _ = write!(
                 line,
                 ",\"long_mm\":{long},\"short_mm\":{short},\"long_ends_mm\":{long_ends},\
@@ -96,7 +96,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::evaluate::Errors;
+    use crate::evaluate::Four;
 
     #[test]
     fn lines_behind_the_checkpoint_and_half_lines_are_dropped() {
@@ -127,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut metrics = Metrics::open(&path, 0, 0).unwrap();
-        for (errors, refused) in [(&[][..], 4), (&[Errors::default()], 0)] {
+        for (errors, refused) in [(&[][..], 4), (&[Four::default()], 0)] {
             let errors = Some(errors.iter().collect());
             metrics.validated(1, 10, &Validation { losses: Losses::default(), errors, refused }).unwrap();
         }

@@ -3,7 +3,7 @@ use recist::cascade::{Measurement, Workspace};
 use super::{Configuration, Lesions, Losses, RunError, Stage, StageConfiguration, Trainer, prepare};
 use crate::autodiff::Device;
 use crate::data::{Lesion, Pixels};
-use crate::evaluate::{self, Errors, Statistics, TrainedNetworks, drawn_box};
+use crate::evaluate::{self, Statistics, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
 const STREAM: u64 = 1;
@@ -51,7 +51,7 @@ pub fn validate<D: Device<f32>>(
     for (lesion, pixels) in lesions.spread(configuration.validation) {
         match measured(&mut networks, lesion, pixels, &mut workspace)? {
             Some(measurement) => errors.extend(lesion.keypoints().filter_map(|reader| {
-                Some(Errors::of(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
+                Some(evaluate::errors(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
             })),
             None => refused += 1,
         }
