@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use recist::image::CtFile;
-use recist_trainer::data::{self, Backgrounds, Candidate, CutPatch, Pack, PackWriter, Problems, Split};
+use recist_trainer::data::{self, Backgrounds, Candidate, Pack, PackWriter, Problems, Split};
 use recist_trainer::hexadecimal;
 use sha2::{Digest, Sha256};
 
@@ -192,9 +192,9 @@ impl Prepare {
                 continue;
             }
             match image.file().and_then(|file| data::cut(candidate, file)) {
-                Ok(CutPatch { lesion, side, samples, outlines }) => {
+                Ok(patch) => {
                     writer.truncate(packed)?;
-                    writer.append_from(&image.source, lesion, side, &samples, outlines.as_deref())?;
+                    writer.append_from(&image.source, patch)?;
                     packed += 1;
                 }
                 Err(reason) => problems.note_rows(candidate.path.display(), candidate.readers.len(), reason),
@@ -219,8 +219,7 @@ impl Prepare {
         let mut writer = PackWriter::open(&self.out, &format!("{description} {slices}"))?;
         let progress = bar(count);
         for index in writer.len() as u64..count {
-            let phantom = data::phantom(self.seed(), index, backgrounds.as_ref());
-            writer.append(phantom.lesion, phantom.side, &phantom.samples, None)?;
+            writer.append(data::phantom(self.seed(), index, backgrounds.as_ref()))?;
             progress.set_position(index + 1);
         }
         progress.finish();

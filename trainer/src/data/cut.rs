@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use recist::geometry::{Keypoints, PixelSpacing, Point};
 use recist::image::CtFile;
 
-use super::{Lesion, Origin, Split};
+use super::{Lesion, LesionPatch, Origin, Split};
 
 /// The side of a packed patch, in lengths of the lesion's longest axis.
 ///
@@ -55,19 +55,6 @@ pub struct Outlines {
     pub bits: Vec<u8>,
 }
 
-/// A lesion cut out of its image.
-#[derive(Clone, Debug)]
-pub struct CutPatch {
-    /// What the pack says of it.
-    pub lesion: Lesion,
-    /// Rows and columns.
-    pub side: usize,
-    /// Samples row by row.
-    pub samples: Vec<f32>,
-    /// Where readers outlined the lesion: bit i of a value is set inside the outline of reader i.
-    pub outlines: Option<Vec<f32>>,
-}
-
 /// Cuts a candidate's patch out of its image, at the image's own resolution. Where the patch reaches beyond the
 /// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
@@ -75,7 +62,7 @@ pub struct CutPatch {
 /// If the image has another pixel spacing than the table, or neither states one, an endpoint lies outside the image
 /// or, where readers mark places far apart, outside the patch, the endpoints are no measurement, what they mark has
 /// Hounsfield units that nothing has, or the outlines cannot be read or show nothing where a reader measured.
-pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
+pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<LesionPatch, String> {
     let slice = image.slice();
     let (width, height) = (slice.width(), slice.height());
     let found = slice.spacing().map(|spacing| [spacing.row_mm(), spacing.column_mm()]);
@@ -129,7 +116,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     lesion.check(side)?;
     let outlines = candidate.outlines.as_ref();
     let outlines = outlines.map(|outlines| outlines.read([width, height], &candidate.readers)).transpose()?;
-    Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
+    Ok(LesionPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
 }
 
 /// That the rectangle round the endpoints, which lie on the image, has a mean that something can have.

@@ -140,7 +140,7 @@ mod tests {
     use super::super::measured::Blind;
     use super::super::row::example;
     use super::*;
-    use crate::data::{PackWriter, Split, phantom};
+    use crate::data::{LesionPatch, PackWriter, Split, phantom};
 
     const REFUSED: Result<Vec<Difference>, Nothing> = Err(Nothing::Refused);
 
@@ -193,7 +193,7 @@ mod tests {
             lesion.split = Split::Val;
             lesion.readers = vec![reader];
             let samples: Vec<f32> = (0..64 * 64).map(|i| (i % 89) as f32).collect();
-            writer.append(lesion, 64, &samples, None).unwrap();
+            writer.append(LesionPatch { lesion, side: 64, samples, outlines: None }).unwrap();
             writer.finish().unwrap();
             let packs = [Pack::open(&path).unwrap()];
             let mut networks = Blind { fails: false };

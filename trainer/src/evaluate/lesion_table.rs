@@ -93,8 +93,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("phantom.pack");
         let mut writer = PackWriter::open(&path, "test").unwrap();
-        let phantom = phantom(1, 0, None);
-        writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+        writer.append(phantom(1, 0, None)).unwrap();
         writer.finish().unwrap();
         let packs = [Pack::open(&path).unwrap()];
 

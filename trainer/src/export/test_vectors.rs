@@ -2,7 +2,7 @@ use recist::bundle::TestVector;
 use recist::cascade::{Networks, Workspace, measure};
 use recist::image::{CtSlice, Samples};
 
-use crate::data::{Phantom, phantom};
+use crate::data::{LesionPatch, phantom};
 use crate::evaluate::drawn_box;
 
 /// Seed of the phantoms in a bundle: no training run draws them by default.
@@ -18,7 +18,7 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
     let mut workspace = Box::new(Workspace::new());
     let mut count = 0;
     for index in 0..100 {
-        let Phantom { lesion, side, samples } = phantom(SEED, index, None);
+        let LesionPatch { lesion, side, samples, .. } = phantom(SEED, index, None);
         let (Some(area), Ok(spacing)) = (drawn_box(&lesion), lesion.spacing()) else { continue };
         #[allow(clippy::cast_possible_truncation, reason = "phantoms are 16-bit Hounsfield units")]
         let samples: Vec<i16> = samples.iter().map(|&v| v as i16).collect();
