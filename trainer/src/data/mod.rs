@@ -13,6 +13,7 @@ mod problems;
 mod random;
 mod sheet;
 mod shown;
+mod spacing_mm;
 mod splits;
 mod table;
 mod targets;

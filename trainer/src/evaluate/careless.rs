@@ -70,7 +70,7 @@ impl Careless {
         let mut sizes = BOX_SIZES.map(|_| Ok(Vec::new()));
         for (size, differences) in BOX_SIZES.into_iter().zip(&mut sizes) {
             let found = find(sized_box(lesion, size))?;
-            *differences = found.map(|found| against(&found.keypoints, lesion, row.spacing));
+            *differences = found.map(|found| against(&found.keypoints, lesion));
         }
         let mut redrawn = Vec::new();
         for number in 1..=REDRAWN as u64 {

@@ -21,7 +21,7 @@ pub struct Report {
 /// where there are no real ones.
 ///
 /// # Errors
-/// If a pack's lesion has no spacing or cannot be read, or a network cannot be run.
+/// If a lesion cannot be read from its pack, or a network cannot be run.
 pub fn evaluate<N: Networks>(packs: &[Pack], split: Split, networks: &mut N) -> Result<Report, String> {
     let mut workspace = Box::new(Workspace::new());
     let mut rows = Vec::new();
@@ -38,11 +38,10 @@ pub fn evaluate<N: Networks>(packs: &[Pack], split: Split, networks: &mut N) -> 
             continue;
         }
         let Some(area) = drawn_box(lesion) else { continue };
-        let spacing = lesion.spacing().map_err(|error| format!("{}: {error}", lesion.name))?;
         pixels.read(&mut samples).map_err(|error| error.to_string())?;
         let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
         let found = find(&slice, area, networks, &mut workspace)?;
-        rows.push(Row::of(place, lesion, spacing, area, found));
+        rows.push(Row::of(place, lesion, area, found));
     }
     Ok(Report { rows })
 }

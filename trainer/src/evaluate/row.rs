@@ -50,11 +50,11 @@ impl Row {
     pub(super) fn of(
         place: (usize, usize),
         lesion: &Lesion,
-        spacing: PixelSpacing,
         area: LesionBox,
         found: Result<Found, Nothing>,
     ) -> Self {
-        let against = |found: &Keypoints| against(found, lesion, spacing);
+        let against = |found: &Keypoints| against(found, lesion);
+        let spacing = lesion.spacing;
         let pairs = lesion.keypoints().enumerate().flat_map(|(i, a)| {
             lesion.keypoints().skip(i + 1).map(move |b| Difference::of(&a, &b, spacing)).collect::<Vec<_>>()
         });
@@ -109,8 +109,8 @@ impl Row {
 }
 
 /// A measurement against every reader of a lesion.
-pub(super) fn against(found: &Keypoints, lesion: &Lesion, spacing: PixelSpacing) -> Vec<Difference> {
-    lesion.keypoints().map(|reader| Difference::of(found, &reader, spacing)).collect()
+pub(super) fn against(found: &Keypoints, lesion: &Lesion) -> Vec<Difference> {
+    lesion.keypoints().map(|reader| Difference::of(found, &reader, lesion.spacing)).collect()
 }
 
 /// What the box alone says: its middle, its side over the mean of the law's scale, the long axis across, and a

@@ -19,10 +19,10 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
     let mut count = 0;
     for index in 0..100 {
         let LesionPatch { lesion, side, samples, .. } = phantom(SEED, index, None);
-        let (Some(area), Ok(spacing)) = (drawn_box(&lesion), lesion.spacing()) else { continue };
+        let Some(area) = drawn_box(&lesion) else { continue };
         #[allow(clippy::cast_possible_truncation, reason = "phantoms are 16-bit Hounsfield units")]
         let samples: Vec<i16> = samples.iter().map(|&v| v as i16).collect();
-        let Ok(slice) = CtSlice::new(Samples::I16(&samples), [side; 2], side, Some(spacing)) else {
+        let Ok(slice) = CtSlice::new(Samples::I16(&samples), [side; 2], side, Some(lesion.spacing)) else {
             continue;
         };
         if let Ok(measurement) = measure(&slice, area, networks, &mut workspace, |_| {}) {
@@ -33,7 +33,7 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
             }
             #[allow(clippy::cast_possible_truncation, reason = "a phantom's side is at most 350")]
             let size = [side as u32; 2];
-            encoded.extend(TestVector::encode(size, spacing, area, expected, &samples));
+            encoded.extend(TestVector::encode(size, lesion.spacing, area, expected, &samples));
             count += 1;
             if count == 3 {
                 return Ok(encoded);

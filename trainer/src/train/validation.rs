@@ -50,9 +50,11 @@ pub fn validate<D: Device<f32>>(
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {
         match measured(&mut networks, lesion, pixels, &mut workspace)? {
-            Some(measurement) => errors.extend(lesion.keypoints().filter_map(|reader| {
-                Some(evaluate::errors(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
-            })),
+            Some(measurement) => errors.extend(
+                lesion
+                    .keypoints()
+                    .map(|reader| evaluate::errors(&measurement.axes.keypoints(), &reader, lesion.spacing)),
+            ),
             None => refused += 1,
         }
     }

@@ -191,6 +191,6 @@ impl Pixels<'_> {
     /// # Errors
     /// If `samples` are fewer than this patch's.
     pub fn slice<'a>(self, lesion: &Lesion, samples: &'a [f32]) -> Result<CtSlice<'a>, SliceError> {
-        CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, lesion.spacing().ok())
+        CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, Some(lesion.spacing))
     }
 }

@@ -1,3 +1,4 @@
+use recist::geometry::PixelSpacing;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -11,7 +12,7 @@ fn lesion(name: &str) -> Lesion {
         split: Split::Train,
         origin: Origin::Real,
         organ: None,
-        spacing_mm: [0.7, 0.8],
+        spacing: PixelSpacing::new(0.7, 0.8).unwrap(),
         largest: true,
         readers: vec![[[1.0, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]],
         patch_origin: [-3, 12],
@@ -158,20 +159,26 @@ fn what_no_pack_may_hold_is_not_packed() {
 }
 
 #[test]
-fn an_endpoint_outside_its_patch_is_refused_though_the_checksum_holds() {
+fn an_endpoint_outside_its_patch_and_a_spacing_that_is_none_are_refused_though_the_checksum_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
     write(&path);
     let good = std::fs::read(&path).unwrap();
-    for (end, refused) in [(b"[7.4,4.5]", false), (b"[8.0,4.5]", true)] {
+    for (from, to, refused) in [
+        (b"[7.0,4.5]", b"[7.4,4.5]", None),
+        (b"[7.0,4.5]", b"[8.0,4.5]", Some("bytes: the endpoint (8, 4.5) of")),
+        (b"[0.7,0.8]", b"[0.6,0.8]", None),
+        (b"[0.7,0.8]", b"[0.0,0.8]", Some("its index is wrong: pixel spacing must be from 0.01 to 10 mm")),
+    ] {
         let mut bytes = good.clone();
-        let at = bytes.windows(end.len()).position(|window| window == b"[7.0,4.5]").unwrap();
-        bytes[at..at + end.len()].copy_from_slice(end);
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to);
         let (content, hash) = bytes.split_last_chunk_mut::<HASH_BYTES>().unwrap();
         hash.copy_from_slice(&Sha256::digest(content));
         std::fs::write(&path, bytes).unwrap();
         let error = Pack::open(&path).map_err(|error| error.to_string()).err();
-        assert_eq!(error.is_some_and(|e| e.contains("bytes: the endpoint (8, 4.5) of")), refused);
+        assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.contains(refused.unwrap())), "{to:?}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::iter;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use recist::geometry::{Keypoints, Point};
+use recist::geometry::{Keypoints, PixelSpacing, Point};
 
 use super::{Lesion, LesionPatch, Origin, Random, Split, keyed};
 use outline::Outline;
@@ -75,7 +75,7 @@ fn finished(
         name,
         origin,
         organ: None,
-        spacing_mm: [spacing; 2],
+        spacing: PixelSpacing::new(spacing, spacing).expect("pixels are square and within the range"),
         largest: true,
         readers: vec![keypoints.to_array().map(|p| [p.x, p.y])],
         patch_origin: [0, 0],
@@ -181,10 +181,9 @@ mod tests {
         for index in 0..60 {
             let phantom = phantom(9, index, None);
             let limit = (phantom.side - 1) as f64;
-            let spacing = phantom.lesion.spacing().unwrap();
             for keypoints in phantom.lesion.keypoints() {
                 assert_eq!(
-                    super::super::lesion::check_keypoints(&keypoints, spacing),
+                    super::super::lesion::check_keypoints(&keypoints, phantom.lesion.spacing),
                     Ok(()),
                     "phantom {index}"
                 );
