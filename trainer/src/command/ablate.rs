@@ -150,8 +150,7 @@ impl Costs {
         let lesions = packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Val);
         for (lesion, pixels) in lesions.take(TIMED_LESIONS) {
             let Some(area) = drawn_box(lesion) else { continue };
-            pixels.read(&mut samples)?;
-            let slice = pixels.slice(lesion, &samples)?;
+            let slice = pixels.read_slice(&mut samples)?;
             let mut start = Instant::now();
             // A refusal has no time for the stages that it did not come to.
             let _ = measure(&slice, area, &mut networks, &mut workspace, |stage| {

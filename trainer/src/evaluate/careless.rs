@@ -61,8 +61,7 @@ impl Careless {
     ) -> Result<Self, String> {
         let (lesion, pixels) = packs[row.place.0].get(row.place.1);
         let mut samples = Vec::new();
-        pixels.read(&mut samples).map_err(|error| error.to_string())?;
-        let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
+        let slice = pixels.read_slice(&mut samples).map_err(|error| error.to_string())?;
         let mut find = |area: Option<LesionBox>| match area {
             Some(area) => find(&slice, area, networks, workspace),
             None => Ok(Err(Nothing::Unfit)),

@@ -5,8 +5,7 @@ use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-use super::measured::attempted;
-use super::{Careless, Found, Nothing, Row, Statistics, Table, Unmeasured, drawn_box};
+use super::{Careless, Found, Nothing, Row, Statistics, Table, Unmeasured, drawn_box, measured};
 use crate::data::{Origin, Pack, Split};
 
 /// What a cascade measured of a split's lesions, beside their readers and what the box alone would say: in
@@ -38,8 +37,7 @@ pub fn evaluate<N: Networks>(packs: &[Pack], split: Split, networks: &mut N) -> 
             continue;
         }
         let Some(area) = drawn_box(lesion) else { continue };
-        pixels.read(&mut samples).map_err(|error| error.to_string())?;
-        let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
+        let slice = pixels.read_slice(&mut samples).map_err(|error| error.to_string())?;
         let found = find(&slice, area, networks, &mut workspace)?;
         rows.push(Row::of(place, lesion, area, found));
     }
@@ -56,8 +54,8 @@ pub(super) fn find<N: Networks>(
     networks: &mut N,
     workspace: &mut Workspace,
 ) -> Result<Result<Found, Nothing>, String> {
-    let measured = attempted(slice, area, networks, workspace)?;
-    Ok(measured.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
+    let found = measured(slice, area, networks, workspace)?;
+    Ok(found.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
 }
 
 impl Report {

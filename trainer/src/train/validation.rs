@@ -50,11 +50,11 @@ pub fn validate<D: Device<f32>>(
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {
         match measured(&mut networks, lesion, pixels, &mut workspace)? {
-            Some(measurement) => errors.extend(
-                lesion
-                    .keypoints()
-                    .map(|reader| evaluate::errors(&measurement.axes.keypoints(), &reader, lesion.spacing)),
-            ),
+            Some(measurement) => {
+                let keypoints = measurement.axes.keypoints();
+                let against = |reader| evaluate::errors(&keypoints, &reader, lesion.spacing);
+                errors.extend(lesion.keypoints().map(against));
+            }
             None => refused += 1,
         }
     }
@@ -73,7 +73,6 @@ pub(super) fn measured<D: Device<f32>>(
 ) -> Result<Option<Measurement>, RunError> {
     let Some(area) = drawn_box(lesion) else { return Ok(None) };
     let mut samples = Vec::new();
-    pixels.read(&mut samples)?;
-    let Ok(slice) = pixels.slice(lesion, &samples) else { return Ok(None) };
-    Ok(evaluate::measured(&slice, area, networks, workspace)?)
+    let slice = pixels.read_slice(&mut samples)?;
+    Ok(evaluate::measured(&slice, area, networks, workspace)?.ok())
 }
