@@ -27,9 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = format!("{index:04}.png");
         let side = u32::try_from(SIZE)?;
         write_grey16(&folder.join(&name), [side, side], &hu)?;
-        let Some(area) = drawn_box(&phantom.lesion, [2.0, 2.5]) else { continue };
+        let Some(area) = drawn_box(&phantom.lesion) else { continue };
         let [x0, y0, x1, y1] = area.corners();
-        let [row, column] = phantom.lesion.spacing_mm;
+        let spacing = phantom.lesion.spacing;
+        let (row, column) = (spacing.row_mm(), spacing.column_mm());
         cases += &format!("{name},{x0},{y0},{x1},{y1},{row},{column}\n");
     }
     std::fs::write(folder.join("cases.csv"), cases)?;

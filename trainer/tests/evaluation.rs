@@ -24,7 +24,7 @@ fn pack(folder: &Path, count: u64, readers: u32) -> PathBuf {
             phantom.lesion.split = split;
             // Two patients: none may be in two splits.
             phantom.lesion.patient = format!("{index} of {split}");
-            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
+            writer.append(phantom.clone()).unwrap();
         }
     }
     writer.finish().unwrap();

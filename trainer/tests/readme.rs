@@ -36,7 +36,7 @@ fn own_data(folder: &Path) {
         write_grey16(&folder.join(format!("slices/{index}.png")), [side, side], &hu).unwrap();
         write!(table, "{index}.png,patient {index}").unwrap();
         phantom.lesion.readers[0].iter().flatten().for_each(|v| write!(table, ",{v:.3}").unwrap());
-        writeln!(table, ",{:.4}", phantom.lesion.spacing_mm[0]).unwrap();
+        writeln!(table, ",{:.4}", phantom.lesion.spacing.row_mm()).unwrap();
     }
     std::fs::write(folder.join("endpoints.csv"), table).unwrap();
 }

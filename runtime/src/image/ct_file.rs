@@ -161,3 +161,28 @@ impl std::error::Error for FileError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_spacing_may_round_that_of_the_file_which_counts_and_not_change_it() {
+        for (stated, given, want) in [
+            (Some([0.703125, 0.703125]), Some([0.703125, 0.703125]), Some([0.703125, 0.703125])),
+            (Some([0.703125, 0.703125]), Some([0.703, 0.7]), Some([0.703125, 0.703125])),
+            (Some([0.703125, 0.703125]), Some([0.7, 0.8]), None),
+            (Some([0.5, 0.9]), Some([0.9, 0.5]), None),
+            (Some([0.5, 0.9]), None, Some([0.5, 0.9])),
+            (None, Some([0.5, 0.9]), Some([0.5, 0.9])),
+        ] {
+            let [spacing, given, want] = [stated, given, want]
+                .map(|spacing| spacing.map(|[row, column]| PixelSpacing::new(row, column).unwrap()));
+            let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing };
+            let found = file.slice_spaced(given).ok().map(|slice| slice.spacing().unwrap());
+            assert_eq!(found, want, "{spacing:?} {given:?}");
+        }
+        let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing: None };
+        assert_eq!(file.slice_spaced(None).unwrap().spacing(), None);
+    }
+}

@@ -10,7 +10,7 @@ use recist::image::PATCH_SIZE;
 use recist_trainer::ablation::Variant;
 use recist_trainer::autodiff;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{Figure, Four, Report, Selection, TrainedNetworks, evaluate};
+use recist_trainer::evaluate::{Figure, Four, Report, TrainedNetworks, drawn_box, evaluate};
 use recist_trainer::export::{self, CalibrationPatches, quantise};
 use recist_trainer::graph::Summary;
 use recist_trainer::quantise::Rule;
@@ -106,7 +106,7 @@ impl Run for Ablate {
             // Two of the rows learn no mask, so none is judged by it.
             let cascade = model.cascade(&autodiff::cpu())?;
             let mut networks = TrainedNetworks::new(&cascade, false);
-            let report = evaluate(&packs, Selection::whole(Split::Val), &mut networks)?;
+            let report = evaluate(&packs, Split::Val, &mut networks)?;
             lesions = report.rows.len();
             rows.push(Row::of(*variant, *seed, &report, &costs));
         }
@@ -122,7 +122,7 @@ impl Row {
             name: variant.to_string(),
             seed,
             refused: report.refused(),
-            mm: report.model().means(),
+            mm: report.model().mean,
             multiply_accumulates: less(costs.multiply_accumulates),
             microseconds: less(costs.microseconds),
         }
@@ -146,9 +146,8 @@ impl Costs {
         let mut times: BTreeMap<Stage, Vec<u128>> = BTreeMap::new();
         let lesions = packs.iter().flat_map(Pack::iter).filter(|(lesion, _)| lesion.split == Split::Val);
         for (lesion, pixels) in lesions.take(TIMED_LESIONS) {
-            let Some(area) = recist_trainer::evaluate::drawn_box(lesion, [2.0, 2.5]) else { continue };
-            pixels.read(&mut samples)?;
-            let slice = pixels.slice(lesion, &samples)?;
+            let Some(area) = drawn_box(lesion) else { continue };
+            let slice = pixels.read_slice(&mut samples)?;
             let mut start = Instant::now();
             // A refusal has no time for the stages that it did not come to.
             let _ = measure(&slice, area, &mut networks, &mut workspace, |stage| {
@@ -188,7 +187,7 @@ impl std::fmt::Display for Ablation {
         let heads = "seed  refused   long  short   long's ends  short's ends    MMAC   a measurement, µs";
         writeln!(f, "{:<22} {heads}", "")?;
         for Row { name, seed, refused, mm, multiply_accumulates, microseconds } in rows {
-            let [long, short, long_ends, short_ends] = mm.as_array().map(|mm| Figure(*mm));
+            let [long, short, long_ends, short_ends] = mm.into_array().map(Figure);
             let millions = multiply_accumulates / 1_000_000;
             writeln!(
                 f,

@@ -6,9 +6,7 @@ use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::{EngineNetworks, Networks, Plans};
 use recist::engine::Kernel;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::{
-    Evaluation, Report, Selection, TrainedNetworks, evaluate, lesion_table, picture,
-};
+use recist_trainer::evaluate::{Evaluation, Report, TrainedNetworks, evaluate, lesion_table, picture};
 use recist_trainer::train::{self, TrainedModel};
 use recist_trainer::{autodiff, check_outputs, check_png, replace};
 
@@ -48,14 +46,13 @@ impl Run for Evaluate {
         check_outputs(&outputs, &inputs)?;
         self.picture.as_deref().map_or(Ok(()), check_png)?;
         let packs = super::open_packs(&self.data)?;
-        let selection = Selection::whole(split);
         let report = if self.model.is_dir() {
-            floating_point(&TrainedModel::read(&self.model)?, &packs, selection, true)?
+            floating_point(&TrainedModel::read(&self.model)?, &packs, split, true)?
         } else {
             let bytes = AlignedBytes::read(&self.model).map_err(|error| named(&self.model, &error))?;
             let bundle = Bundle::open(bytes.as_slice()).map_err(|error| named(&self.model, &error))?;
             let plans = Plans::open(&bundle).map_err(|error| named(&self.model, &error))?;
-            integers(plans, &packs, selection, true)?
+            integers(plans, &packs, split, true)?
         };
         if report.rows.is_empty() {
             return Err(format!("the packs hold no lesion of the split {split} on its largest slice").into());
@@ -77,12 +74,12 @@ impl Run for Evaluate {
 pub(super) fn floating_point(
     model: &TrainedModel,
     packs: &[Pack],
-    selection: Selection,
+    split: Split,
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let cascade = model.cascade(&autodiff::cpu())?;
     let networks = TrainedNetworks::new(&cascade, model.knows_mask);
-    report(packs, selection, networks, other_boxes)
+    report(packs, split, networks, other_boxes)
 }
 
 fn named(path: &Path, error: &dyn fmt::Display) -> String {
@@ -93,22 +90,22 @@ fn named(path: &Path, error: &dyn fmt::Display) -> String {
 pub(super) fn integers(
     plans: Plans<'_>,
     packs: &[Pack],
-    selection: Selection,
+    split: Split,
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
     let networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
-    report(packs, selection, networks, other_boxes)
+    report(packs, split, networks, other_boxes)
 }
 
 fn report(
     packs: &[Pack],
-    selection: Selection,
+    split: Split,
     mut networks: impl Networks,
     other_boxes: bool,
 ) -> Result<Report, Box<dyn Error>> {
-    let mut report = evaluate(packs, selection, &mut networks)?;
+    let mut report = evaluate(packs, split, &mut networks)?;
     if other_boxes {
-        report.try_other_boxes(packs, selection.box_scale, &mut networks)?;
+        report.try_other_boxes(packs, &mut networks)?;
     }
     Ok(report)
 }

@@ -7,7 +7,7 @@ use recist::cascade::{EngineNetworks, Plans, Workspace};
 use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
-use recist_trainer::evaluate::{Figure, Report, Selection, Statistics};
+use recist_trainer::evaluate::{Figure, Four, Report, Statistics};
 use recist_trainer::export::{self, CalibrationPatches, OnnxFiles, ParityReport, quantise, test_vectors};
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
@@ -95,8 +95,7 @@ impl Run for Export {
         self.check_folder(&path, &onnx, &packs)?;
         let quantised = quantise(&model, &patches, self.rule)?;
 
-        let selection = Selection { split: Split::Val, minimum_mm: 0.0, readers: 1, box_scale: [2.0, 2.5] };
-        let float32 = floating_point(&model, &packs, selection, false)?;
+        let float32 = floating_point(&model, &packs, Split::Val, false)?;
         // The plans in a bundle that has neither its figures nor its test vectors yet.
         let heatmap_size = model.network.hourglass.heatmap.to_string();
         let description = Description {
@@ -111,7 +110,7 @@ impl Run for Export {
         let plain = export::bundle(&description, &quantised, &[])?;
         let bytes = AlignedBytes::copy_of(&plain);
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
-        let int8 = integers(plans, &packs, selection, false)?;
+        let int8 = integers(plans, &packs, Split::Val, false)?;
         let metrics = metrics(&int8);
 
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
@@ -190,7 +189,7 @@ fn training_data(packs: &[Pack]) -> String {
 
 /// How well the integers measure, for the manifest.
 fn metrics(int8: &Report) -> String {
-    let Statistics { count, mean: [long, short, long_ends, short_ends], .. } = int8.model();
+    let Statistics { count, mean: Four { long, short, long_ends, short_ends }, .. } = int8.model();
     let differences = if count == 0 {
         "none measured".to_owned()
     } else {
@@ -207,7 +206,7 @@ fn metrics(int8: &Report) -> String {
 fn price(float32: &Report, int8: &Report) -> String {
     let [float32, int8] = float32.beside(int8);
     let [long, short, long_ends, short_ends] =
-        std::array::from_fn(|i| Figure(100.0 * (int8.mean[i] / float32.mean[i] - 1.0)));
+        (int8.mean / float32.mean).into_array().map(|ratio| Figure(100.0 * (ratio - 1.0)));
     format!(
         "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %, on the \
          lesions that both measured"

@@ -1,14 +1,16 @@
+mod image;
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use recist::image::CtFile;
-use recist_trainer::data::{self, Backgrounds, Candidate, CutPatch, Pack, PackWriter, Problems, Split};
+use recist_trainer::data::{self, Backgrounds, Candidate, Pack, PackWriter, Problems, Split};
 use recist_trainer::hexadecimal;
 use sha2::{Digest, Sha256};
 
+use self::image::Image;
 use super::Run;
 
 /// Pack lesions, from DeepLesion, a table of endpoints or the phantom generator, into one file. An interrupted
@@ -51,20 +53,36 @@ pub(crate) struct Prepare {
 /// The share of rows that may be bad.
 const BAD_SHARE: f64 = 0.01;
 
-enum Source {
-    Files { candidates: Vec<Candidate>, problems: Problems, description: String },
-    Phantoms { count: u64, description: String },
+/// What is packed.
+enum Source<'a> {
+    DeepLesion { folder: &'a Path, bad_share: f64 },
+    Table { table: &'a Path, images: &'a Path, outlines: Option<&'a Path>, bad_share: f64 },
+    Phantoms { count: u64, seed: u64, backgrounds: Option<&'a Path> },
 }
 
 impl Run for Prepare {
     fn run(self) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
-        self.check()?;
+        let mut problems = Problems::default();
         match self.source()? {
-            Source::Phantoms { count, description } => self.pack_phantoms(count, &description)?,
-            Source::Files { candidates, problems, description } => {
-                self.pack_files(&candidates, problems, &description)?;
+            Source::DeepLesion { folder, bad_share } => {
+                let candidates = data::deeplesion(folder, &mut problems)?;
+                let description =
+                    format!("DeepLesion {} {}", folder.display(), digest(&folder.join("DL_info.csv"))?);
+                self.pack_files(&candidates, problems, bad_share, &description)?;
             }
+            Source::Table { table, images, outlines, bad_share } => {
+                let candidates = data::endpoint_table(table, images, outlines, &mut problems)?;
+                let description = format!(
+                    "table {} {} {} {}",
+                    table.display(),
+                    digest(table)?,
+                    images.display(),
+                    outlines.unwrap_or(Path::new("")).display()
+                );
+                self.pack_files(&candidates, problems, bad_share, &description)?;
+            }
+            Source::Phantoms { count, seed, backgrounds } => self.pack_phantoms(count, seed, backgrounds)?,
         }
         let pack = Pack::open(&self.out)?;
         let mut report = String::new();
@@ -88,12 +106,19 @@ impl Run for Prepare {
 }
 
 impl Prepare {
-    /// That every option belongs to the one source that is given.
-    fn check(&self) -> Result<(), String> {
-        let source = match (&self.deeplesion, &self.table, self.phantoms) {
-            (Some(_), None, None) => "--deeplesion",
-            (None, Some(_), None) => "--table",
-            (None, None, Some(_)) => "--phantoms",
+    /// The one source that is given, to which every option belongs.
+    fn source(&self) -> Result<Source<'_>, String> {
+        let bad_share = self.bad_share.unwrap_or(BAD_SHARE);
+        let (name, source) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
+            (Some(folder), None, _, None) => ("--deeplesion", Source::DeepLesion { folder, bad_share }),
+            (None, Some(table), Some(images), None) => {
+                ("--table", Source::Table { table, images, outlines: self.outlines.as_deref(), bad_share })
+            }
+            (None, None, _, Some(0)) => return Err("phantoms is 0: there is nothing to pack".into()),
+            (None, None, _, Some(count)) => {
+                let (seed, backgrounds) = (self.seed.unwrap_or(0), self.backgrounds.as_deref());
+                ("--phantoms", Source::Phantoms { count, seed, backgrounds })
+            }
             _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
         };
         for (option, given, sources) in [
@@ -103,56 +128,14 @@ impl Prepare {
             ("--backgrounds", self.backgrounds.is_some(), &["--phantoms"]),
             ("--bad-share", self.bad_share.is_some(), &["--deeplesion", "--table"]),
         ] {
-            if given && !sources.contains(&source) {
-                return Err(format!("{option} belongs to {}, not to {source}", sources.join(" and ")));
+            if given && !sources.contains(&name) {
+                return Err(format!("{option} belongs to {}, not to {name}", sources.join(" and ")));
             }
         }
-        match self.bad_share {
-            Some(share) if !(0.0..=1.0).contains(&share) => {
-                Err(format!("bad-share is {share}, not a share from 0 to 1"))
-            }
-            _ => Ok(()),
+        if !(0.0..=1.0).contains(&bad_share) {
+            return Err(format!("bad-share is {bad_share}, not a share from 0 to 1"));
         }
-    }
-
-    fn bad_share(&self) -> f64 {
-        self.bad_share.unwrap_or(BAD_SHARE)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed.unwrap_or(0)
-    }
-
-    fn source(&self) -> Result<Source, Box<dyn Error>> {
-        let mut problems = Problems::default();
-        let (candidates, description) = match (&self.deeplesion, &self.table, &self.images, self.phantoms) {
-            (Some(folder), None, None, None) => (
-                data::deeplesion(folder, &mut problems)?,
-                format!("DeepLesion {} {}", folder.display(), digest(&folder.join("DL_info.csv"))?),
-            ),
-            (None, Some(table), Some(images), None) => (
-                data::endpoint_table(table, images, self.outlines.as_deref(), &mut problems)?,
-                format!(
-                    "table {} {} {} {}",
-                    table.display(),
-                    digest(table)?,
-                    images.display(),
-                    self.outlines.as_deref().unwrap_or(Path::new("")).display()
-                ),
-            ),
-            (None, None, None, Some(0)) => return Err("phantoms is 0: there is nothing to pack".into()),
-            (None, None, None, Some(count)) => {
-                let backgrounds = match &self.backgrounds {
-                    Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
-                    None => String::new(),
-                };
-                let description = format!("phantoms {count} {} {backgrounds}", self.seed());
-                return Ok(Source::Phantoms { count, description });
-            }
-            _ => return Err("give one of --deeplesion, --table with --images, --phantoms".into()),
-        };
-        problems.check(self.bad_share()).inspect_err(|_| report(&problems))?;
-        Ok(Source::Files { candidates, problems, description })
+        Ok(source)
     }
 
     /// That no finished pack of other lesions has the new one's name. One of the same lesions may be the same, which
@@ -171,8 +154,10 @@ impl Prepare {
         &self,
         candidates: &[Candidate],
         mut problems: Problems,
+        bad_share: f64,
         description: &str,
     ) -> Result<(), Box<dyn Error>> {
+        problems.check(bad_share).inspect_err(|_| report(&problems))?;
         let names: HashSet<&str> = candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         self.check_finished(|pack| pack.iter().all(|(lesion, _)| names.contains(lesion.name.as_str())))?;
         let mut writer = PackWriter::open(&self.out, description)?;
@@ -192,9 +177,9 @@ impl Prepare {
                 continue;
             }
             match image.file().and_then(|file| data::cut(candidate, file)) {
-                Ok(CutPatch { lesion, side, samples, outlines }) => {
+                Ok(patch) => {
                     writer.truncate(packed)?;
-                    writer.append_from(&image.source, lesion, side, &samples, outlines.as_deref())?;
+                    writer.append_from(&image.source, patch)?;
                     packed += 1;
                 }
                 Err(reason) => problems.note_rows(candidate.path.display(), candidate.readers.len(), reason),
@@ -203,7 +188,7 @@ impl Prepare {
         progress.finish();
         writer.truncate(packed)?;
         report(&problems);
-        problems.check(self.bad_share())?;
+        problems.check(bad_share)?;
         if writer.is_empty() {
             return Err(format!("{}: no lesion is left to pack", self.out.display()).into());
         }
@@ -211,45 +196,24 @@ impl Prepare {
         Ok(())
     }
 
-    fn pack_phantoms(&self, count: u64, description: &str) -> Result<(), Box<dyn Error>> {
-        let backgrounds = self.backgrounds.as_deref().map(Backgrounds::read).transpose()?;
-        let first = data::phantom(self.seed(), 0, backgrounds.as_ref()).lesion.name;
+    fn pack_phantoms(&self, count: u64, seed: u64, backgrounds: Option<&Path>) -> Result<(), Box<dyn Error>> {
+        let folder = match backgrounds {
+            Some(folder) => format!("{} {}", folder.display(), digest(&folder.join("recist.csv"))?),
+            None => String::new(),
+        };
+        let backgrounds = backgrounds.map(Backgrounds::read).transpose()?;
+        let first = data::phantom(seed, 0, backgrounds.as_ref()).lesion.name;
         self.check_finished(|pack| pack.len() as u64 == count && pack.get(0).0.name == first)?;
         let slices = backgrounds.as_ref().map(Backgrounds::digest).unwrap_or_default();
-        let mut writer = PackWriter::open(&self.out, &format!("{description} {slices}"))?;
+        let mut writer = PackWriter::open(&self.out, &format!("phantoms {count} {seed} {folder} {slices}"))?;
         let progress = bar(count);
         for index in writer.len() as u64..count {
-            let phantom = data::phantom(self.seed(), index, backgrounds.as_ref());
-            writer.append(phantom.lesion, phantom.side, &phantom.samples, None)?;
+            writer.append(data::phantom(seed, index, backgrounds.as_ref()))?;
             progress.set_position(index + 1);
         }
         progress.finish();
         writer.finish()?;
         Ok(())
-    }
-}
-
-/// An image with its outlines: read when a patch is cut out of it.
-struct Image<'a> {
-    path: &'a Path,
-    /// The SHA-256 of both files: with one of others, patches are cut anew.
-    source: String,
-    file: Option<Result<CtFile, String>>,
-}
-
-impl<'a> Image<'a> {
-    fn of(candidate: &'a Candidate) -> Self {
-        let outlines = candidate.outlines.iter().map(|outlines| outlines.path.as_path());
-        let files = std::iter::once(candidate.path.as_path()).chain(outlines);
-        // One that cannot be read is told when a patch is cut.
-        let digests = files.map(|path| if path.is_file() { digest(path).ok() } else { None });
-        let source = digests.map(Option::unwrap_or_default).collect::<Vec<_>>().join("-");
-        Self { path: &candidate.path, source, file: None }
-    }
-
-    fn file(&mut self) -> Result<&CtFile, String> {
-        let read = || CtFile::read(self.path, None).map_err(|error| error.to_string());
-        self.file.get_or_insert_with(read).as_ref().map_err(Clone::clone)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use indicatif::{ProgressBar, ProgressStyle};
 use recist_trainer::autodiff::Device;
 use recist_trainer::data::{Pack, Split};
-use recist_trainer::evaluate::Statistics;
+use recist_trainer::evaluate::{Four, Statistics};
 use recist_trainer::train::{self, Configuration, Lesions, Outcome, Start, Validation};
 
 use super::Run;
@@ -127,7 +127,7 @@ fn line(validation: &Validation) -> String {
     let measured = match errors {
         None => String::new(),
         Some(Statistics { count: 0, .. }) => format!(", none measured, {refused} refused"),
-        Some(Statistics { mean: [long, short, long_ends, short_ends], .. }) => {
+        Some(Statistics { mean: Four { long, short, long_ends, short_ends }, .. }) => {
             let ends = f64::midpoint(*long_ends, *short_ends);
             format!(", long {long:.2} mm, short {short:.2} mm, endpoints {ends:.2} mm, {refused} refused")
         }
@@ -137,20 +137,19 @@ fn line(validation: &Validation) -> String {
 
 #[cfg(test)]
 mod tests {
-    use recist_trainer::evaluate::Errors;
     use recist_trainer::train::Losses;
 
     use super::*;
 
     #[test]
     fn a_validation_that_refused_every_lesion_tells_no_error() {
-        let of = |errors: Option<&[Errors]>, refused| {
+        let of = |errors: Option<&[Four<f64>]>, refused| {
             let errors = errors.map(|errors| errors.iter().collect());
             line(&Validation { losses: Losses::default(), errors, refused })
         };
         assert_eq!(of(Some(&[]), 4), "validation loss 0.0000, none measured, 4 refused");
         assert_eq!(
-            of(Some(&[Errors::default()]), 0),
+            of(Some(&[Four::default()]), 0),
             "validation loss 0.0000, long 0.00 mm, short 0.00 mm, endpoints 0.00 mm, 0 refused",
             "control: no error at all"
         );

@@ -82,9 +82,8 @@ pub fn augment(
 ) -> Result<Sample, String> {
     let reader = random.random_range(0..lesion.readers.len());
     let keypoints = lesion.keypoints().nth(reader).ok_or("no reader")?;
-    let spacing = lesion.spacing().map_err(|error| error.to_string())?;
     // Pixels as wide as the source's columns, and square: where a turned lesion keeps its shape.
-    let square_to_source = AffineMap::scale_then_shift(1.0, 1.0 / spacing.stretch(), Point::default());
+    let square_to_source = AffineMap::scale_then_shift(1.0, 1.0 / lesion.spacing.stretch(), Point::default());
     let turn = if augmentation.turn { random::any_turn(random) } else { AffineMap::IDENTITY };
     let turned_to_source = turn.then(square_to_source);
     let source_to_turned = turned_to_source.inverse().ok_or("no inverse")?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use recist::geometry::{Keypoints, PixelSpacing, Point};
 use recist::image::CtFile;
 
-use super::{Lesion, Origin, Split};
+use super::{Lesion, LesionPatch, Origin, Split};
 
 /// The side of a packed patch, in lengths of the lesion's longest axis.
 ///
@@ -35,8 +35,8 @@ pub struct Candidate {
     pub split: Split,
     /// See [`Lesion::organ`].
     pub organ: Option<String>,
-    /// See [`Lesion::spacing_mm`]; none if only the image states it.
-    pub spacing_mm: Option<[f64; 2]>,
+    /// See [`Lesion::spacing`]; none if only the image states it.
+    pub spacing: Option<PixelSpacing>,
     /// See [`Lesion::largest`].
     pub largest: bool,
     /// Each reader's endpoints.
@@ -55,19 +55,6 @@ pub struct Outlines {
     pub bits: Vec<u8>,
 }
 
-/// A lesion cut out of its image.
-#[derive(Clone, Debug)]
-pub struct CutPatch {
-    /// What the pack says of it.
-    pub lesion: Lesion,
-    /// Rows and columns.
-    pub side: usize,
-    /// Samples row by row.
-    pub samples: Vec<f32>,
-    /// Where readers outlined the lesion: bit i of a value is set inside the outline of reader i.
-    pub outlines: Option<Vec<f32>>,
-}
-
 /// Cuts a candidate's patch out of its image, at the image's own resolution. Where the patch reaches beyond the
 /// image, the nearest edge sample counts. A square image hardly larger than the patch is kept whole.
 ///
@@ -75,11 +62,10 @@ pub struct CutPatch {
 /// If the image has another pixel spacing than the table, or neither states one, an endpoint lies outside the image
 /// or, where readers mark places far apart, outside the patch, the endpoints are no measurement, what they mark has
 /// Hounsfield units that nothing has, or the outlines cannot be read or show nothing where a reader measured.
-pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
-    let slice = image.slice();
+pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<LesionPatch, String> {
+    let slice = image.slice_spaced(candidate.spacing).map_err(|error| error.to_string())?;
     let (width, height) = (slice.width(), slice.height());
-    let found = slice.spacing().map(|spacing| [spacing.row_mm(), spacing.column_mm()]);
-    let spacing_mm = spacing_mm(found, candidate.spacing_mm)?;
+    let spacing = slice.spacing().ok_or("neither it nor the table states its pixel spacing")?;
     let points: Vec<Point> = candidate.readers.iter().flat_map(|k| k.to_array()).collect();
     for &point in &points {
         if !slice.contains(point) {
@@ -91,8 +77,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     }
     check_hu(image, &points)?;
     let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
-    let [row_mm, column_mm] = spacing_mm;
-    let stretched = (row_mm / column_mm).max(column_mm / row_mm);
+    let stretched = spacing.stretch().max(1.0 / spacing.stretch());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited, and positive")]
     let side = (SIDE_IN_AXES * longest * stretched).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;
     let (side, origin) = if width == height && width * 4 <= side * 5 {
@@ -117,7 +102,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
         split: candidate.split,
         origin: Origin::Real,
         organ: candidate.organ.clone(),
-        spacing_mm,
+        spacing,
         largest: candidate.largest,
         readers: candidate
             .readers
@@ -129,7 +114,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<CutPatch, String> {
     lesion.check(side)?;
     let outlines = candidate.outlines.as_ref();
     let outlines = outlines.map(|outlines| outlines.read([width, height], &candidate.readers)).transpose()?;
-    Ok(CutPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
+    Ok(LesionPatch { lesion, side, samples: part(image.samples()), outlines: outlines.as_deref().map(part) })
 }
 
 /// That the rectangle round the endpoints, which lie on the image, has a mean that something can have.
@@ -152,21 +137,6 @@ fn check_hu(image: &CtFile, points: &[Point]) -> Result<(), String> {
         "what is marked on it has a mean of {mean:.0} HU, which nothing in a body has: a 16-bit PNG holds Hounsfield \
          units + 32768, a DICOM file what its rescale slope and intercept make of it"
     ))
-}
-
-/// The pixel spacing, row and column in mm, as the table states it, else as the image does.
-fn spacing_mm(found: Option<[f64; 2]>, stated: Option<[f64; 2]>) -> Result<[f64; 2], String> {
-    let (Some(image), Some(table)) = (found, stated) else {
-        return stated
-            .or(found)
-            .ok_or_else(|| "neither it nor the table states its pixel spacing".to_owned());
-    };
-    let spacing = |[row, column]: [f64; 2]| PixelSpacing::new(row, column).map_err(|error| error.to_string());
-    if spacing(image)?.agrees_with(spacing(table)?) {
-        return Ok(table);
-    }
-    let [[row, column], [stated_row, stated_column]] = [image, table];
-    Err(format!("its pixel spacing is {row}, {column} mm; the table says {stated_row}, {stated_column} mm"))
 }
 
 impl Outlines {
@@ -236,7 +206,7 @@ mod tests {
             lesion: "patient/1".into(),
             split: Split::Train,
             organ: None,
-            spacing_mm: Some([0.7, 0.7]),
+            spacing: Some(PixelSpacing::new(0.7, 0.7).unwrap()),
             largest: true,
             readers: points.map(Keypoints::from_array).collect(),
             outlines: None,
@@ -293,26 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_table_may_round_a_pixel_spacing_and_not_change_it() {
-        for (found, stated, same) in [
-            ([0.703125, 0.703125], [0.703125, 0.703125], true),
-            ([0.703125, 0.703125], [0.703, 0.7], true),
-            ([0.703125, 0.703125], [0.7, 0.8], false),
-            ([0.5, 0.9], [0.9, 0.5], false),
-        ] {
-            let taken = spacing_mm(Some(found), Some(stated)).ok();
-            assert_eq!(taken, same.then_some(stated), "{found:?} {stated:?}");
-        }
-        let error = spacing_mm(Some([0.5, 0.9]), Some([0.9, 0.5])).unwrap_err();
-        assert_eq!(error, "its pixel spacing is 0.5, 0.9 mm; the table says 0.9, 0.5 mm");
-    }
-
-    #[test]
-    fn a_pixel_spacing_is_stated_by_the_table_or_by_the_image() {
-        let spacing = Some([0.5, 0.9]);
-        assert_eq!(spacing_mm(None, spacing), Ok([0.5, 0.9]));
-        assert_eq!(spacing_mm(spacing, None), Ok([0.5, 0.9]));
-        assert!(spacing_mm(None, None).unwrap_err().contains("neither it nor the table"));
+    fn a_lesion_whose_pixel_spacing_nothing_states_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stated, image) = measured(folder.path(), &[50.0]);
+        assert_eq!(cut(&stated, &image).unwrap().lesion.spacing, stated.spacing.unwrap(), "the control");
+        let error = cut(&Candidate { spacing: None, ..stated }, &image).unwrap_err();
+        assert_eq!(error, "neither it nor the table states its pixel spacing");
     }
 
     #[test]

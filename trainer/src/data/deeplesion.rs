@@ -88,7 +88,7 @@ fn candidate(
         patient,
         split,
         organ: organ(cells.whole("Coarse_lesion_type")?)?.map(str::to_owned),
-        spacing_mm: Some([row, column]),
+        spacing: Some(spacing),
         largest: true,
         readers: vec![keypoints],
         outlines: None,
@@ -166,7 +166,7 @@ mod tests {
         assert!(candidate.path.ends_with("Images_png/000001_02_01/017.png"));
         assert_eq!(candidate.readers[0].long_start, Point::new(10.0, 20.0));
         assert_eq!(candidate.readers[0].short_end, Point::new(20.0, 26.0));
-        assert_eq!(candidate.spacing_mm, Some([0.75, 0.5]), "x is the distance of columns");
+        assert_eq!(candidate.spacing, PixelSpacing::new(0.75, 0.5).ok(), "x is the distance of columns");
         assert_eq!(candidate.split, Split::Test);
         assert_eq!(candidate.organ.as_deref(), Some("lung"));
     }

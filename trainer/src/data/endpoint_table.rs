@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::path::Path;
 
-use recist::geometry::Keypoints;
+use recist::geometry::{Keypoints, PixelSpacing};
 
 use self::row::Row;
 use super::splits::Splits;
@@ -68,7 +68,7 @@ struct Stated {
 /// What the rows of an image say of it.
 struct Slice {
     patient: String,
-    spacing_mm: Option<[f64; 2]>,
+    spacing: Option<PixelSpacing>,
     lesions: usize,
 }
 
@@ -86,13 +86,15 @@ impl<'a> Lesions<'a> {
 
     /// Adds the reader of a row to its lesion, or the row's lesion; of a bad row, nothing.
     fn add(&mut self, row: Row) -> Result<(), String> {
-        let Row { split: stated_split, spacing_mm, keypoints, .. } = row;
+        let Row { split: stated_split, spacing, keypoints, .. } = row;
         let bit = self.outlines.map(|_| row.bit()).transpose()?;
         let reader = bit.map(|bit| bit.to_string()).or_else(|| row.reader.clone());
         let split = self.splits.agreed(&row.patient, stated_split)?;
         if let Some(slice) = self.slices.get(&row.image) {
             agree("patient", "image", Some(&slice.patient), Some(&row.patient))?;
-            agree("pixel spacing", "image", slice.spacing_mm.as_ref(), spacing_mm.as_ref())?;
+            let [before, now] = [slice.spacing, spacing]
+                .map(|spacing| spacing.map(|spacing| [spacing.row_mm(), spacing.column_mm()]));
+            agree("pixel spacing", "image", before.as_ref(), now.as_ref())?;
         }
         let key = (row.image.clone(), row.lesion.clone());
         if let Some(stated) = self.stated.get_mut(&key) {
@@ -100,17 +102,17 @@ impl<'a> Lesions<'a> {
             row.join(stated, &mut self.candidates[stated.place], reader.as_ref(), bit)?;
             stated.readers.push(reader);
             let slice = self.slices.entry(key.0);
-            slice.and_modify(|slice| slice.spacing_mm = slice.spacing_mm.or(spacing_mm));
+            slice.and_modify(|slice| slice.spacing = slice.spacing.or(spacing));
             return Ok(());
         }
         let (place, largest_slice) = (self.candidates.len(), row.largest_slice);
         self.stated.insert(key, Stated { place, largest_slice, readers: vec![reader] });
         self.splits.note(&row.patient, split, stated_split.is_some());
-        let new = || Slice { patient: row.patient.clone(), spacing_mm, lesions: 0 };
+        let new = || Slice { patient: row.patient.clone(), spacing, lesions: 0 };
         let slice = self.slices.entry(row.image.clone()).or_insert_with(new);
         slice.lesions += 1;
-        slice.spacing_mm = slice.spacing_mm.or(spacing_mm);
-        let (count, spacing_mm) = (slice.lesions, slice.spacing_mm);
+        slice.spacing = slice.spacing.or(spacing);
+        let (count, spacing) = (slice.lesions, slice.spacing);
         self.candidates.push(Candidate {
             path: self.images.join(&row.image),
             name: if count == 1 { row.image.clone() } else { format!("{}#{count}", row.image) },
@@ -118,7 +120,7 @@ impl<'a> Lesions<'a> {
             patient: row.patient,
             split,
             organ: row.organ,
-            spacing_mm,
+            spacing,
             largest: row.largest_slice != Some(0),
             readers: vec![keypoints],
             outlines: self
@@ -193,7 +195,7 @@ impl Row {
         stated.largest_slice = stated.largest_slice.or(self.largest_slice);
         lesion.largest = stated.largest_slice != Some(0);
         lesion.organ = lesion.organ.take().or(self.organ);
-        lesion.spacing_mm = lesion.spacing_mm.or(self.spacing_mm);
+        lesion.spacing = lesion.spacing.or(self.spacing);
         lesion.readers.push(keypoints);
         Ok(())
     }
@@ -260,7 +262,8 @@ mod tests {
             let text =
                 [(cells[0], 40), (cells[1], 41)].map(|(cells, x)| format!("a.png,p,{cells},{},", axes(x)));
             let (candidates, problems) = read("image,patient,row_spacing_mm,column_spacing_mm", &text, None);
-            assert_eq!((candidates.len(), candidates[0].spacing_mm), (1, want.ok()), "{cells:?}");
+            let found = candidates[0].spacing.map(|spacing| [spacing.row_mm(), spacing.column_mm()]);
+            assert_eq!((candidates.len(), found), (1, want.ok()), "{cells:?}");
             let reason = problems.first().and_then(|problem| problem.split_once("line 3: "));
             assert_eq!(reason.map(|(_, reason)| reason), want.err(), "{problems:?}");
         }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, SpacingError};
+use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point, RecistAxes};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,8 +45,9 @@ pub struct Lesion {
     pub origin: Origin,
     /// The organ, where the data say.
     pub organ: Option<String>,
-    /// Distance of rows and of columns, in mm.
-    pub spacing_mm: [f64; 2],
+    /// The pixel spacing.
+    #[serde(rename = "spacing_mm", with = "super::spacing_mm")]
+    pub spacing: PixelSpacing,
     /// Whether a radiologist would measure the lesion on this slice: its largest.
     pub largest: bool,
     /// Each reader's endpoints `[x, y]` in pixels of the patch: long axis, short axis.
@@ -89,14 +90,6 @@ impl Lesion {
         self.readers.iter().map(|points| Keypoints::from_array(points.map(|[x, y]| Point::new(x, y))))
     }
 
-    /// The pixel spacing.
-    ///
-    /// # Errors
-    /// If a distance is not a positive number.
-    pub fn spacing(&self) -> Result<PixelSpacing, SpacingError> {
-        PixelSpacing::new(self.spacing_mm[0], self.spacing_mm[1])
-    }
-
     /// Whether a pack may hold the lesion on a square patch of `side` pixels, and if not, why.
     ///
     /// # Errors
@@ -109,11 +102,10 @@ impl Lesion {
         if self.readers.is_empty() {
             return Err("no reader".into());
         }
-        let spacing = self.spacing().map_err(|error| error.to_string())?;
         let end = side as f64 - 0.5;
         let patch = LesionBox::new(-0.5, -0.5, end, end).map_err(|error| error.to_string())?;
         for (reader, keypoints) in self.keypoints().enumerate() {
-            check_keypoints(&keypoints, spacing)?;
+            check_keypoints(&keypoints, self.spacing)?;
             if let Some(point) = keypoints.to_array().into_iter().find(|&point| !patch.contains(point)) {
                 let (Point { x, y }, number, readers) = (point, reader + 1, self.readers.len());
                 return Err(format!(
@@ -128,11 +120,7 @@ impl Lesion {
     /// The readers' mean long axis in mm.
     #[must_use]
     pub fn mean_long_mm(&self) -> f64 {
-        let [row, column] = self.spacing_mm;
-        let length = |k: Keypoints| {
-            let long = k.long_end - k.long_start;
-            (long.x * column).hypot(long.y * row)
-        };
+        let length = |k: Keypoints| self.spacing.distance_mm(k.long_start, k.long_end);
         self.keypoints().map(length).sum::<f64>() / self.readers.len() as f64
     }
 }

@@ -2,9 +2,10 @@ use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use serde::Serialize;
 
+use super::drawn_box::{redrawn_box, sized_box};
 use super::report::find;
 use super::row::against;
-use super::{Difference, Four, Nothing, Row, Statistics, Unmeasured, drawn_box, redrawn_box};
+use super::{Difference, Four, Nothing, Row, Statistics, Unmeasured};
 use crate::data::Pack;
 
 /// Sides of boxes, in longer sides of the endpoints' rectangle, that a user draws who takes no care.
@@ -55,26 +56,24 @@ impl Careless {
     pub(super) fn measure<N: Networks>(
         row: &Row,
         packs: &[Pack],
-        box_scale: [f64; 2],
         networks: &mut N,
         workspace: &mut Workspace,
     ) -> Result<Self, String> {
         let (lesion, pixels) = packs[row.place.0].get(row.place.1);
         let mut samples = Vec::new();
-        pixels.read(&mut samples).map_err(|error| error.to_string())?;
-        let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
+        let slice = pixels.read_slice(&mut samples).map_err(|error| error.to_string())?;
         let mut find = |area: Option<LesionBox>| match area {
             Some(area) => find(&slice, area, networks, workspace),
             None => Ok(Err(Nothing::Unfit)),
         };
         let mut sizes = BOX_SIZES.map(|_| Ok(Vec::new()));
         for (size, differences) in BOX_SIZES.into_iter().zip(&mut sizes) {
-            let found = find(drawn_box(lesion, [size; 2]))?;
-            *differences = found.map(|found| against(&found.keypoints, lesion, row.spacing));
+            let found = find(sized_box(lesion, size))?;
+            *differences = found.map(|found| against(&found.keypoints, lesion));
         }
         let mut redrawn = Vec::new();
         for number in 1..=REDRAWN as u64 {
-            let found = find(redrawn_box(lesion, box_scale, number))?;
+            let found = find(redrawn_box(lesion, number))?;
             redrawn.push(found.map(|found| {
                 let ends = found.keypoints;
                 [
@@ -110,7 +109,7 @@ impl BoxSize {
             let statistics: Statistics =
                 tried().flatten().flatten().map(|difference| &difference.mm).collect();
             let unmeasured = tried().filter_map(|tried| tried.as_ref().err().copied()).collect();
-            Self { size, unmeasured, mm: statistics.means() }
+            Self { size, unmeasured, mm: statistics.mean }
         });
         all.collect()
     }
@@ -136,11 +135,11 @@ fn percentile_95(mut values: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evaluate;
     use super::super::measured::Blind;
     use super::super::row::example;
-    use super::super::{Selection, evaluate};
     use super::*;
-    use crate::data::{PackWriter, Split, phantom};
+    use crate::data::{LesionPatch, PackWriter, Split, phantom};
 
     const REFUSED: Result<Vec<Difference>, Nothing> = Err(Nothing::Refused);
 
@@ -178,29 +177,37 @@ mod tests {
 
     #[test]
     fn a_box_larger_than_the_packed_picture_is_counted_apart_from_the_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("large.pack");
-        let mut writer = PackWriter::open(&path, "test").unwrap();
-        // The lesion takes more than half of its picture: boxes of twice its size and more are larger than that.
-        let mut lesion = phantom(1, 0, None).lesion;
-        lesion.split = Split::Val;
-        lesion.readers = vec![[[14.0, 32.0], [50.0, 32.0], [32.0, 18.0], [32.0, 46.0]]];
-        let samples: Vec<f32> = (0..64 * 64).map(|i| (i % 89) as f32).collect();
-        writer.append(lesion, 64, &samples, None).unwrap();
-        writer.finish().unwrap();
-        let packs = [Pack::open(&path).unwrap()];
-        let mut networks = Blind { fails: false };
-        let mut report = evaluate(&packs, Selection::whole(Split::Val), &mut networks).unwrap();
-        report.try_other_boxes(&packs, [1.3, 1.4], &mut networks).unwrap();
-        assert_eq!(report.unmeasured(), Unmeasured { refused: 0, unfit: 1 });
-        let rows: Vec<&Row> = report.rows.iter().collect();
         let [refused, unfit] = [[1, 0], [0, 1]].map(|[refused, unfit]| Unmeasured { refused, unfit });
-        let found: Vec<Unmeasured> = BoxSize::all(&rows).iter().map(|size| size.unmeasured).collect();
-        assert_eq!(found, [refused, refused, unfit, unfit, unfit]);
-        assert_eq!(
-            Spread::of(&rows).unmeasured,
-            Unmeasured { refused: REDRAWN, unfit: 0 },
-            "control: these fit"
-        );
+        // The lesion takes more than half of its picture, then less than two fifths.
+        let large = [[14.0, 32.0], [50.0, 32.0], [32.0, 18.0], [32.0, 46.0]];
+        let small = [[20.0, 32.0], [44.0, 32.0], [32.0, 23.0], [32.0, 41.0]];
+        for (reader, drawn, sizes) in [
+            (large, unfit, [refused, refused, unfit, unfit, unfit]),
+            (small, refused, [refused, refused, refused, refused, unfit]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("large.pack");
+            let mut writer = PackWriter::open(&path, "test").unwrap();
+            let mut lesion = phantom(1, 0, None).lesion;
+            lesion.split = Split::Val;
+            lesion.readers = vec![reader];
+            let samples: Vec<f32> = (0..64 * 64).map(|i| (i % 89) as f32).collect();
+            writer.append(LesionPatch { lesion, side: 64, samples, outlines: None }).unwrap();
+            writer.finish().unwrap();
+            let packs = [Pack::open(&path).unwrap()];
+            let mut networks = Blind { fails: false };
+            let mut report = evaluate(&packs, Split::Val, &mut networks).unwrap();
+            report.try_other_boxes(&packs, &mut networks).unwrap();
+            assert_eq!(report.unmeasured(), drawn, "{reader:?}");
+            let rows: Vec<&Row> = report.rows.iter().collect();
+            let found: Vec<Unmeasured> = BoxSize::all(&rows).iter().map(|size| size.unmeasured).collect();
+            assert_eq!(found, sizes, "{reader:?}");
+            let Unmeasured { refused, unfit } = Spread::of(&rows).unmeasured;
+            assert_eq!(
+                [refused, unfit],
+                [drawn.refused, drawn.unfit].map(|count| count * REDRAWN),
+                "{reader:?}"
+            );
+        }
     }
 }

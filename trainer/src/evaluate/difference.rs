@@ -1,6 +1,6 @@
 use recist::geometry::{Keypoints, PixelSpacing};
 
-use super::Errors;
+use super::{Four, errors};
 
 /// Relative differences of long axes that two readers of one lesion have in 95 of 100 cases, in per cent (Yoon
 /// et al. 2016).
@@ -10,9 +10,9 @@ pub const LIMITS_OF_AGREEMENT: [f64; 2] = [-22.1, 25.4];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
     /// How far it is from the reader's, in millimetres.
-    pub mm: Errors,
+    pub mm: Four<f64>,
     /// The same in pixels of the slice.
-    pub px: Errors,
+    pub px: Four<f64>,
     /// The long axes in mm: the measured one and the reader's.
     pub long_mm: [f64; 2],
 }
@@ -21,11 +21,10 @@ impl Difference {
     /// The difference of `measured` and `reader`, both in pixels of one image.
     #[must_use]
     pub fn of(measured: &Keypoints, reader: &Keypoints, spacing: PixelSpacing) -> Self {
-        let pixels = PixelSpacing::new(1.0, 1.0).expect("a pixel is as wide as a pixel");
         let long = |k: &Keypoints| spacing.distance_mm(k.long_start, k.long_end);
         Self {
-            mm: Errors::of(measured, reader, spacing),
-            px: Errors::of(measured, reader, pixels),
+            mm: errors(measured, reader, spacing),
+            px: errors(measured, reader, PixelSpacing::UNIT),
             long_mm: [long(measured), long(reader)],
         }
     }

@@ -3,22 +3,33 @@ use recist::geometry::{LesionBox, Point};
 
 use crate::data::{Lesion, keyed};
 
-/// The box that a user draws round a lesion in an evaluation: by the paper's law (section 3), with a scale from
-/// `scale` and an offset of at most a quarter, round the endpoints of the first reader. It depends on the
-/// lesion's name alone, so every model is given the same boxes.
+/// The paper's law (section 3): the side of a box in longer sides of the endpoints' rectangle, lowest and highest.
+pub(super) const BOX_SCALE: [f64; 2] = [2.0, 2.5];
+
+/// The box that a user draws round a lesion in an evaluation: by the paper's law, with an offset of at most a quarter,
+/// round the endpoints of the first reader. It depends on the lesion's name alone, so every model is given the same
+/// boxes.
 ///
 /// None for endpoints that are no box.
 #[must_use]
-pub fn drawn_box(lesion: &Lesion, scale: [f64; 2]) -> Option<LesionBox> {
-    redrawn_box(lesion, scale, 0)
+pub fn drawn_box(lesion: &Lesion) -> Option<LesionBox> {
+    redrawn_box(lesion, 0)
 }
 
 /// The box that a user draws when asked again: number 0 is [`drawn_box`], the others are as good.
-#[must_use]
-pub fn redrawn_box(lesion: &Lesion, scale: [f64; 2], number: u64) -> Option<LesionBox> {
+pub(super) fn redrawn_box(lesion: &Lesion, number: u64) -> Option<LesionBox> {
+    draw(lesion, BOX_SCALE, number)
+}
+
+/// The box that a user draws whose boxes have this side, in longer sides of the endpoints' rectangle.
+pub(super) fn sized_box(lesion: &Lesion, size: f64) -> Option<LesionBox> {
+    draw(lesion, [size; 2], 0)
+}
+
+fn draw(lesion: &Lesion, [lowest, highest]: [f64; 2], number: u64) -> Option<LesionBox> {
     let key = lesion.name.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007);
     let mut random = keyed(0, key, number);
     let offset = Point::new(random.random_range(-0.25..=0.25), random.random_range(-0.25..=0.25));
     let points = lesion.keypoints().next()?.to_array();
-    LesionBox::drawn_round(&points, random.random_range(scale[0]..=scale[1]), offset).ok()
+    LesionBox::drawn_round(&points, random.random_range(lowest..=highest), offset).ok()
 }

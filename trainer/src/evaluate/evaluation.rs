@@ -117,7 +117,7 @@ impl fmt::Display for Evaluation {
                 || "-      -".to_owned(),
                 |readers| format!("{:.2}   {:.2}", readers.long, readers.short),
             );
-            let [long, short, long_ends, short_ends] = class.model_mm.as_array().map(|mm| Figure(*mm));
+            let [long, short, long_ends, short_ends] = class.model_mm.into_array().map(Figure);
             writeln!(
                 f,
                 "  {range:<14} {:>8} {:>8} {:>6} {long:>6.2} {short:>6.2} {long_ends:>13.2} {short_ends:>13.2} {readers:>22} {:>12.2}",
@@ -160,7 +160,7 @@ impl fmt::Display for Group {
         let [low, .., high] = BOX_SIZES;
         writeln!(f, "  in boxes of {low} to {high} times the lesion, mean difference to a reader in mm")?;
         for BoxSize { size, unmeasured, mm } in &self.box_sizes {
-            let [long, short, long_ends, short_ends] = mm.as_array().map(|mm| Figure(*mm));
+            let [long, short, long_ends, short_ends] = mm.into_array().map(Figure);
             writeln!(
                 f,
                 "  {:<18} {long:>16.2} {short:>16.2} {long_ends:>16.2} {short_ends:>16.2}   {unmeasured}",

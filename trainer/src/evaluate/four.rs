@@ -1,3 +1,5 @@
+use std::ops::Div;
+
 use serde::Serialize;
 
 /// The same of all four quantities that a measurement is judged by.
@@ -20,7 +22,17 @@ impl<T> Four<T> {
     }
 
     /// All four in their order.
-    pub fn as_array(&self) -> [&T; 4] {
-        [&self.long, &self.short, &self.long_ends, &self.short_ends]
+    pub fn into_array(self) -> [T; 4] {
+        [self.long, self.short, self.long_ends, self.short_ends]
+    }
+}
+
+/// Each over its like.
+impl Div for Four<f64> {
+    type Output = Self;
+
+    fn div(self, below: Self) -> Self {
+        let (above, below) = (self.into_array(), below.into_array());
+        Self::from_fn(|i| above[i] / below[i])
     }
 }

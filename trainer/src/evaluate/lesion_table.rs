@@ -62,8 +62,9 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
     number("model_long_signed_percent", mean(Difference::long_percent));
     for Kind { word, of, .. } in KINDS {
         let statistics: Statistics = of(row).iter().map(|difference| &difference.mm).collect();
-        for (i, quantity) in ["long", "short", "long_ends", "short_ends"].iter().enumerate() {
-            number(&format!("{word}_{quantity}_mm"), Some(statistics.mean[i]));
+        let quantities = ["long", "short", "long_ends", "short_ends"];
+        for (quantity, mean) in quantities.into_iter().zip(statistics.mean.into_array()) {
+            number(&format!("{word}_{quantity}_mm"), Some(mean));
         }
     }
     let spread = row.careless.as_ref().map(|careless| careless.spread_mm());
@@ -74,8 +75,8 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
         let statistics = differences.map(|differences| -> Statistics {
             differences.iter().map(|difference| &difference.mm).collect()
         });
-        number(&format!("box_{size}_long_mm"), statistics.map(|statistics| statistics.mean[0]));
-        number(&format!("box_{size}_short_mm"), statistics.map(|statistics| statistics.mean[1]));
+        number(&format!("box_{size}_long_mm"), statistics.map(|statistics| statistics.mean.long));
+        number(&format!("box_{size}_short_mm"), statistics.map(|statistics| statistics.mean.short));
     }
     fields
 }
@@ -92,8 +93,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("phantom.pack");
         let mut writer = PackWriter::open(&path, "test").unwrap();
-        let phantom = phantom(1, 0, None);
-        writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+        writer.append(phantom(1, 0, None)).unwrap();
         writer.finish().unwrap();
         let packs = [Pack::open(&path).unwrap()];
 

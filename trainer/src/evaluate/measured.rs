@@ -4,24 +4,11 @@ use recist::image::CtSlice;
 
 use super::Nothing;
 
-/// What the runtime measures in a box; none where it does not.
-///
-/// # Errors
-/// If a network could not be run, which is no refusal.
-pub(crate) fn measured<N: Networks>(
-    slice: &CtSlice<'_>,
-    area: LesionBox,
-    networks: &mut N,
-    workspace: &mut Workspace,
-) -> Result<Option<Measurement>, String> {
-    Ok(attempted(slice, area, networks, workspace)?.ok())
-}
-
 /// What the runtime measures in a box, or why nothing.
 ///
 /// # Errors
 /// If a network could not be run, which is no refusal.
-pub(super) fn attempted<N: Networks>(
+pub(crate) fn measured<N: Networks>(
     slice: &CtSlice<'_>,
     area: LesionBox,
     networks: &mut N,
@@ -74,9 +61,9 @@ mod tests {
         let samples: Vec<i16> = (0..64 * 64).map(|i| i % 89).collect();
         let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
         let area = LesionBox::new(10.0, 10.0, 50.0, 50.0).unwrap();
-        let attempted = |fails| attempted(&slice, area, &mut Blind { fails }, &mut Workspace::new());
-        assert_eq!(attempted(false), Ok(Err(Nothing::Refused)));
-        assert_eq!(attempted(true), Err("the network did not run: out of memory".to_owned()));
+        let found = |fails| measured(&slice, area, &mut Blind { fails }, &mut Workspace::new());
+        assert_eq!(found(false), Ok(Err(Nothing::Refused)));
+        assert_eq!(found(true), Err("the network did not run: out of memory".to_owned()));
     }
 
     #[test]
@@ -92,7 +79,7 @@ mod tests {
         ] {
             let slice = CtSlice::new(Samples::I16(samples), [64, 64], 64, None).unwrap();
             let area = LesionBox::new(from, from, to, to).unwrap();
-            let found = attempted(&slice, area, &mut Blind { fails: false }, &mut Workspace::new());
+            let found = measured(&slice, area, &mut Blind { fails: false }, &mut Workspace::new());
             assert_eq!(found, Ok(Err(expected)), "{from} to {to}");
         }
     }

@@ -1,6 +1,6 @@
 use recist::geometry::{Keypoints, PixelSpacing, Point};
 
-use super::{Difference, Errors};
+use super::{Difference, Four};
 
 /// The mean of all other readers against every reader: of their lengths, and of their endpoints. Empty for fewer
 /// than three readers, whose others are no mean.
@@ -19,8 +19,8 @@ pub(super) fn others(readers: &[Keypoints], spacing: PixelSpacing) -> Vec<Differ
             rest.iter().map(|other| Difference::of(other, reader, spacing)).collect();
         let signed = |of: fn(&Difference) -> f64| lengths.iter().map(of).sum::<f64>() / lengths.len() as f64;
         Difference {
-            mm: Errors { long: signed(|d| d.mm.long), short: signed(|d| d.mm.short), ..ends.mm },
-            px: Errors { long: signed(|d| d.px.long), short: signed(|d| d.px.short), ..ends.px },
+            mm: Four { long: signed(|d| d.mm.long), short: signed(|d| d.mm.short), ..ends.mm },
+            px: Four { long: signed(|d| d.px.long), short: signed(|d| d.px.short), ..ends.px },
             long_mm: [signed(|d| d.long_mm[0]), ends.long_mm[1]],
         }
     };

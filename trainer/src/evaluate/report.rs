@@ -5,28 +5,23 @@ use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-use super::measured::attempted;
-use super::{Careless, Found, Nothing, Row, Selection, Statistics, Table, Unmeasured, drawn_box};
-use crate::data::{Origin, Pack};
+use super::{Careless, Found, Nothing, Row, Statistics, Table, Unmeasured, drawn_box, measured};
+use crate::data::{Origin, Pack, Split};
 
-/// What a cascade measured of the selected lesions, beside their readers and what the box alone would say: in
+/// What a cascade measured of a split's lesions, beside their readers and what the box alone would say: in
 /// the box's middle, of the size that the law of boxes implies, the long axis across.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Every selected lesion.
+    /// Every lesion.
     pub rows: Vec<Row>,
 }
 
-/// Measures the selected slices, those that a radiologist would measure, and compares. Generated lesions count
-/// only where there are no real ones.
+/// Measures the split's slices, those that a radiologist would measure, and compares. Generated lesions count only
+/// where there are no real ones.
 ///
 /// # Errors
-/// If a pack's lesion has no spacing or cannot be read, or a network cannot be run.
-pub fn evaluate<N: Networks>(
-    packs: &[Pack],
-    selection: Selection,
-    networks: &mut N,
-) -> Result<Report, String> {
+/// If a lesion cannot be read from its pack, or a network cannot be run.
+pub fn evaluate<N: Networks>(packs: &[Pack], split: Split, networks: &mut N) -> Result<Report, String> {
     let mut workspace = Box::new(Workspace::new());
     let mut rows = Vec::new();
     let mut samples = Vec::new();
@@ -34,19 +29,17 @@ pub fn evaluate<N: Networks>(
         let numbered = packs.iter().enumerate();
         let all =
             numbered.flat_map(|(pack, lesions)| lesions.iter().enumerate().map(move |(i, l)| ((pack, i), l)));
-        all.filter(|(_, (lesion, _))| selection.selects(lesion))
+        all.filter(|(_, (lesion, _))| lesion.split == split && lesion.largest)
     };
     let any_real = selected().any(|(_, (lesion, _))| lesion.origin == Origin::Real);
     for (place, (lesion, pixels)) in selected() {
         if any_real && lesion.origin != Origin::Real {
             continue;
         }
-        let Some(area) = drawn_box(lesion, selection.box_scale) else { continue };
-        let spacing = lesion.spacing().map_err(|error| format!("{}: {error}", lesion.name))?;
-        pixels.read(&mut samples).map_err(|error| error.to_string())?;
-        let slice = pixels.slice(lesion, &samples).map_err(|error| format!("{}: {error}", lesion.name))?;
+        let Some(area) = drawn_box(lesion) else { continue };
+        let slice = pixels.read_slice(&mut samples).map_err(|error| error.to_string())?;
         let found = find(&slice, area, networks, &mut workspace)?;
-        rows.push(Row::of(place, lesion, spacing, area, selection.box_scale, found));
+        rows.push(Row::of(place, lesion, area, found));
     }
     Ok(Report { rows })
 }
@@ -61,8 +54,8 @@ pub(super) fn find<N: Networks>(
     networks: &mut N,
     workspace: &mut Workspace,
 ) -> Result<Result<Found, Nothing>, String> {
-    let measured = attempted(slice, area, networks, workspace)?;
-    Ok(measured.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
+    let found = measured(slice, area, networks, workspace)?;
+    Ok(found.map(|m| Found { keypoints: m.axes.keypoints(), confidence: m.confidence() }))
 }
 
 impl Report {
@@ -73,15 +66,10 @@ impl Report {
     ///
     /// # Panics
     /// If `packs` are not those of the report.
-    pub fn try_other_boxes<N: Networks>(
-        &mut self,
-        packs: &[Pack],
-        box_scale: [f64; 2],
-        networks: &mut N,
-    ) -> Result<(), String> {
+    pub fn try_other_boxes<N: Networks>(&mut self, packs: &[Pack], networks: &mut N) -> Result<(), String> {
         let mut workspace = Box::new(Workspace::new());
         for row in &mut self.rows {
-            row.careless = Some(Careless::measure(row, packs, box_scale, networks, &mut workspace)?);
+            row.careless = Some(Careless::measure(row, packs, networks, &mut workspace)?);
         }
         Ok(())
     }
@@ -128,13 +116,14 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Four;
     use super::super::row::{example, refused};
     use super::*;
 
     #[test]
     fn a_refused_lesion_is_counted_and_in_no_error() {
         let report = Report { rows: vec![example(0, 12.0, 1.0, 2.0), refused(1, 12.0, 2.0)] };
-        assert_eq!((report.refused(), report.model().mean), (1, [1.0; 4]));
+        assert_eq!((report.refused(), report.model().mean), (1, Four::from_fn(|_| 1.0)));
     }
 
     #[test]
@@ -145,9 +134,15 @@ mod tests {
         let other = Report {
             rows: vec![example(0, 12.0, 1.5, 2.0), refused(1, 12.0, 2.0), example(2, 12.0, 9.0, 2.0)],
         };
-        assert_eq!(one.beside(&other).map(|both| (both.count, both.mean)), [(1, [1.0; 4]), (1, [1.5; 4])]);
-        assert_eq!((one.model().mean, other.model().mean), ([5.0; 4], [5.25; 4]), "control: each on its own");
+        let of = |count, mm| (count, Four::from_fn(|_| mm));
+        let told = |statistics: Statistics| (statistics.count, statistics.mean);
+        assert_eq!(one.beside(&other).map(told), [of(1, 1.0), of(1, 1.5)]);
+        assert_eq!(
+            [&one, &other].map(|report| told(report.model())),
+            [of(2, 5.0), of(2, 5.25)],
+            "control: each on its own"
+        );
         let nothing = Report { rows: vec![refused(0, 12.0, 2.0)] };
-        assert!(one.beside(&nothing).iter().all(|both| both.mean[0].is_nan()));
+        assert!(one.beside(&nothing).iter().all(|both| both.mean.long.is_nan()));
     }
 }

@@ -1,5 +1,6 @@
 use recist::geometry::{Keypoints, LesionBox, PixelSpacing, Point};
 
+use super::drawn_box::BOX_SCALE;
 use super::others::others;
 use super::{Careless, Difference, Nothing};
 use crate::data::Lesion;
@@ -45,17 +46,15 @@ pub struct Found {
 }
 
 impl Row {
-    /// Compares what was `found` in the box `area` with the lesion's readers. A box is drawn with a scale from
-    /// `box_scale`.
+    /// Compares what was `found` in the box `area` with the lesion's readers.
     pub(super) fn of(
         place: (usize, usize),
         lesion: &Lesion,
-        spacing: PixelSpacing,
         area: LesionBox,
-        box_scale: [f64; 2],
         found: Result<Found, Nothing>,
     ) -> Self {
-        let against = |found: &Keypoints| against(found, lesion, spacing);
+        let against = |found: &Keypoints| against(found, lesion);
+        let spacing = lesion.spacing;
         let pairs = lesion.keypoints().enumerate().flat_map(|(i, a)| {
             lesion.keypoints().skip(i + 1).map(move |b| Difference::of(&a, &b, spacing)).collect::<Vec<_>>()
         });
@@ -78,7 +77,7 @@ impl Row {
             model: found.map_or_else(|_| Vec::new(), |found| against(&found.keypoints)),
             readers: pairs.collect(),
             others: others(&lesion.keypoints().collect::<Vec<_>>(), spacing),
-            box_only: against(&guess(area, box_scale)),
+            box_only: against(&guess(area)),
             careless: None,
         }
     }
@@ -110,13 +109,14 @@ impl Row {
 }
 
 /// A measurement against every reader of a lesion.
-pub(super) fn against(found: &Keypoints, lesion: &Lesion, spacing: PixelSpacing) -> Vec<Difference> {
-    lesion.keypoints().map(|reader| Difference::of(found, &reader, spacing)).collect()
+pub(super) fn against(found: &Keypoints, lesion: &Lesion) -> Vec<Difference> {
+    lesion.keypoints().map(|reader| Difference::of(found, &reader, lesion.spacing)).collect()
 }
 
 /// What the box alone says: its middle, its side over the mean of the law's scale, the long axis across, and a
 /// short axis of three quarters.
-fn guess(area: LesionBox, [lowest, highest]: [f64; 2]) -> Keypoints {
+fn guess(area: LesionBox) -> Keypoints {
+    let [lowest, highest] = BOX_SCALE;
     let center = area.center();
     let half = area.width() / (lowest + highest);
     let (across, down) = (Point::new(half, 0.0), Point::new(0.0, 0.75 * half));
@@ -126,10 +126,10 @@ fn guess(area: LesionBox, [lowest, highest]: [f64; 2]) -> Keypoints {
 /// A row whose differences all are as large as they are said to be.
 #[cfg(test)]
 pub(super) fn example(patient: usize, long_mm: f64, model: f64, readers: f64) -> Row {
-    use super::Errors;
+    use super::Four;
 
     let difference = |v: f64| {
-        let errors = Errors { long: -v, short: v, long_ends: v, short_ends: v };
+        let errors = Four { long: -v, short: v, long_ends: v, short_ends: v };
         Difference { mm: errors, px: errors, long_mm: [long_mm - v, long_mm] }
     };
     let keypoints =

@@ -46,8 +46,8 @@ impl SizeClass {
                 to_mm,
                 lesions: rows.len(),
                 unmeasured: rows.iter().filter_map(|row| row.found.err()).collect(),
-                model_mm: model.means(),
-                readers_mm: (readers.count > 0).then(|| readers.means()),
+                model_mm: model.mean,
+                readers_mm: (readers.count > 0).then_some(readers.mean),
                 long_bias_mm: signed / model.count as f64,
             })
         };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bootstrap::intervals;
 use super::figure::interval;
-use super::{Difference, Errors, Figure, Four, Row, Statistics};
+use super::{Difference, Figure, Four, Row, Statistics};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
 /// one another on the same lesions, of the mean of the other readers to each (on the lesions of them that have three
@@ -97,8 +97,7 @@ fn statistics(rows: &[&Row], kind: &Kind) -> [Statistics; 2] {
 fn by_lesion(rows: &[&Row], kind: &Kind) -> Statistics {
     let of_lesion = |row: &&Row| {
         let within: Statistics = (kind.of)(row).iter().map(|difference| &difference.mm).collect();
-        let [long, short, long_ends, short_ends] = within.mean;
-        (within.count > 0).then_some(Errors { long, short, long_ends, short_ends })
+        (within.count > 0).then_some(within.mean)
     };
     rows.iter().filter_map(of_lesion).collect::<Vec<_>>().iter().collect()
 }
@@ -106,13 +105,10 @@ fn by_lesion(rows: &[&Row], kind: &Kind) -> Statistics {
 /// All means and ratios, in the order in which [`Table::of`] takes their intervals.
 fn numbers(rows: &[&Row]) -> Vec<f64> {
     let all = KINDS.map(|kind| statistics(rows, &kind));
-    let mut numbers: Vec<f64> = all.iter().flatten().flat_map(|statistics| statistics.mean).collect();
-    for [above, below] in RATIOS {
-        numbers.extend((0..4).map(|i| all[above][0].mean[i] / all[below][0].mean[i]));
-    }
+    let means = all.iter().flatten().map(|statistics| statistics.mean);
+    let ratios = RATIOS.map(|[above, below]| all[above][0].mean / all[below][0].mean);
     let [model, readers] = [MODEL, READERS].map(|kind| by_lesion(rows, &KINDS[kind]).mean);
-    numbers.extend((0..4).map(|i| model[i] / readers[i]));
-    numbers
+    means.chain(ratios).chain([model / readers]).flat_map(Four::into_array).collect()
 }
 
 impl Table {
@@ -127,9 +123,10 @@ impl Table {
         let comparisons = KINDS.into_iter().enumerate().map(|(number, kind)| {
             let [mm, px] = statistics(rows, &kind);
             let deviations = |statistics: Statistics, first: usize| {
+                let [means, deviations] = [statistics.mean, statistics.deviation].map(Four::into_array);
                 Four::from_fn(|i| Deviations {
-                    mean: statistics.mean[i],
-                    deviation: statistics.deviation[i],
+                    mean: means[i],
+                    deviation: deviations[i],
                     interval: intervals[first + i],
                 })
             };
@@ -166,12 +163,12 @@ impl fmt::Display for Table {
         for unit in ["mm", "px"] {
             for comparison in &self.comparisons {
                 let four = if unit == "mm" { &comparison.mm } else { &comparison.px };
-                let cell = |d: &Deviations| format!("{:.2} ± {:.2}", Figure(d.mean), Figure(d.deviation));
+                let cell = |d: Deviations| format!("{:.2} ± {:.2}", Figure(d.mean), Figure(d.deviation));
                 let name = format!("{}, {unit}", comparison.of);
-                line(f, &name, four.as_array().map(cell), &comparison.count.to_string())?;
+                line(f, &name, four.into_array().map(cell), &comparison.count.to_string())?;
             }
         }
-        let cell = |e: &Estimate| {
+        let cell = |e: Estimate| {
             let interval = interval(e.interval, "-", |end| format!("{end:.2}"));
             if e.value.is_finite() {
                 format!("{:.2} {interval}", e.value)
@@ -180,16 +177,16 @@ impl fmt::Display for Table {
             }
         };
         if let Some(ratios) = &self.model_over_readers {
-            line(f, "model / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
+            line(f, "model / readers", ratios.into_array().map(cell), "mm, 95 % by patient")?;
         }
         if let Some(ratios) = &self.model_over_readers_by_lesion {
             let last = "mm, every lesion weighed once";
-            line(f, "the same, by lesion", ratios.as_array().map(cell), last)?;
+            line(f, "the same, by lesion", ratios.into_array().map(cell), last)?;
         }
         if let Some(ratios) = &self.others_over_readers {
-            line(f, "others' mean / readers", ratios.as_array().map(cell), "mm, 95 % by patient")?;
+            line(f, "others' mean / readers", ratios.into_array().map(cell), "mm, 95 % by patient")?;
         }
-        line(f, "box only / model", self.box_only_over_model.as_array().map(cell), "mm, 95 % by patient")
+        line(f, "box only / model", self.box_only_over_model.into_array().map(cell), "mm, 95 % by patient")
     }
 }
 
@@ -202,9 +199,9 @@ mod tests {
     fn the_ratio_is_that_of_the_means_and_its_interval_holds_it() {
         let rows: Vec<Row> = (0..40).map(|i| example(i, 12.0, 1.0 + (i % 2) as f64, 2.0)).collect();
         let table = Table::of(&rows.iter().collect::<Vec<_>>());
-        for Estimate { value, interval: [low, high] } in table.model_over_readers.unwrap().as_array() {
+        for Estimate { value, interval: [low, high] } in table.model_over_readers.unwrap().into_array() {
             assert!(
-                (value - 0.75).abs() < 1e-12 && *low < 0.75 && *high > 0.75 && high - low < 0.2,
+                (value - 0.75).abs() < 1e-12 && low < 0.75 && high > 0.75 && high - low < 0.2,
                 "{low} {high}"
             );
         }
@@ -221,7 +218,7 @@ mod tests {
         let mut four = example(1, 12.0, 3.0, 2.0);
         (four.model, four.readers) = (vec![four.model[0]; 4], vec![four.readers[0]; 6]);
         let table = Table::of(&[&Row { model: vec![two.model[0]; 2], ..two }, &four]);
-        let of = |ratios: Option<Four<Estimate>>| ratios.unwrap().as_array().map(|ratio| ratio.value);
+        let of = |ratios: Option<Four<Estimate>>| ratios.unwrap().into_array().map(|ratio| ratio.value);
         assert_eq!(of(table.model_over_readers_by_lesion), [2.0 / 3.0; 4], "2 mm of 3 mm");
         let pairs = (2.0 * 1.0 + 4.0 * 3.0) / 6.0 / ((4.0 + 6.0 * 2.0) / 7.0);
         assert_eq!(of(table.model_over_readers), [pairs; 4], "control: over differences");
@@ -235,7 +232,7 @@ mod tests {
         row.others = example(0, 12.0, 1.5, 2.0).model;
         let table = Table::of(&[&row]);
         assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
-        assert_eq!(table.others_over_readers.unwrap().as_array().map(|ratio| ratio.value), [0.75; 4]);
+        assert_eq!(table.others_over_readers.unwrap().into_array().map(|ratio| ratio.value), [0.75; 4]);
     }
 
     /// Lesions of 20 patients of which every fourth is hard for cascade and readers; it may be refused.

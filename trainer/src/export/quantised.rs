@@ -120,7 +120,7 @@ mod tests {
                 if flat {
                     phantom.samples.fill(40.0);
                 }
-                writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+                writer.append(phantom).unwrap();
             }
             writer.finish().unwrap();
             [Pack::open(&folder.path().join(name)).unwrap()]

@@ -2,7 +2,7 @@ use recist::bundle::TestVector;
 use recist::cascade::{Networks, Workspace, measure};
 use recist::image::{CtSlice, Samples};
 
-use crate::data::{Phantom, phantom};
+use crate::data::{LesionPatch, phantom};
 use crate::evaluate::drawn_box;
 
 /// Seed of the phantoms in a bundle: no training run draws them by default.
@@ -18,11 +18,11 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
     let mut workspace = Box::new(Workspace::new());
     let mut count = 0;
     for index in 0..100 {
-        let Phantom { lesion, side, samples } = phantom(SEED, index, None);
-        let (Some(area), Ok(spacing)) = (drawn_box(&lesion, [2.0, 2.5]), lesion.spacing()) else { continue };
+        let LesionPatch { lesion, side, samples, .. } = phantom(SEED, index, None);
+        let Some(area) = drawn_box(&lesion) else { continue };
         #[allow(clippy::cast_possible_truncation, reason = "phantoms are 16-bit Hounsfield units")]
         let samples: Vec<i16> = samples.iter().map(|&v| v as i16).collect();
-        let Ok(slice) = CtSlice::new(Samples::I16(&samples), [side; 2], side, Some(spacing)) else {
+        let Ok(slice) = CtSlice::new(Samples::I16(&samples), [side; 2], side, Some(lesion.spacing)) else {
             continue;
         };
         if let Ok(measurement) = measure(&slice, area, networks, &mut workspace, |_| {}) {
@@ -33,7 +33,7 @@ pub fn test_vectors<N: Networks>(networks: &mut N) -> Result<Vec<u8>, String> {
             }
             #[allow(clippy::cast_possible_truncation, reason = "a phantom's side is at most 350")]
             let size = [side as u32; 2];
-            encoded.extend(TestVector::encode(size, spacing, area, expected, &samples));
+            encoded.extend(TestVector::encode(size, lesion.spacing, area, expected, &samples));
             count += 1;
             if count == 3 {
                 return Ok(encoded);

@@ -180,18 +180,19 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::data::{MaskTarget, Pack, PackWriter, Phantom, Split, phantom};
+    use crate::data::{MaskTarget, Pack, PackWriter, Split, phantom};
 
     /// A pack of phantoms with outlines, of which the given ones show nothing.
     fn pack(path: &Path, blank: &[u64]) -> Pack {
         let mut writer = PackWriter::open(path, "test").unwrap();
         for index in 0..2 {
-            let Phantom { mut lesion, side, mut samples, .. } = phantom(4, index, None);
-            (lesion.name, lesion.split) = (format!("phantom {index}"), Split::Train);
+            let mut phantom = phantom(4, index, None);
+            (phantom.lesion.name, phantom.lesion.split) = (format!("phantom {index}"), Split::Train);
             if blank.contains(&index) {
-                samples.fill(-1000.0);
+                phantom.samples.fill(-1000.0);
             }
-            writer.append(lesion, side, &samples, Some(&vec![1.0; samples.len()])).unwrap();
+            phantom.outlines = Some(vec![1.0; phantom.samples.len()]);
+            writer.append(phantom).unwrap();
         }
         writer.finish().unwrap();
         Pack::open(path).unwrap()

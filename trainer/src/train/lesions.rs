@@ -133,7 +133,7 @@ impl Weighted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{PackWriter, phantom};
+    use crate::data::{LesionPatch, PackWriter, phantom};
     use crate::train::Stage;
 
     /// A pack of lesions of the validation split, each named by its number, with its origin and whether it is on its
@@ -146,9 +146,8 @@ mod tests {
             let phantom = phantom(4, index, None);
             let lesion =
                 Lesion { name: index.to_string(), split: Split::Val, origin, largest, ..phantom.lesion };
-            let outlines = vec![1.0; phantom.samples.len()];
-            let outlines = outlined.then_some(&outlines[..]);
-            writer.append(lesion, phantom.side, &phantom.samples, outlines).unwrap();
+            let outlines = outlined.then(|| vec![1.0; phantom.samples.len()]);
+            writer.append(LesionPatch { lesion, outlines, ..phantom }).unwrap();
         }
         writer.finish().unwrap();
         [Pack::open(&path).unwrap()]

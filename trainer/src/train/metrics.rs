@@ -49,7 +49,7 @@ impl Metrics {
         Validation { losses, errors, refused }: &Validation,
     ) -> Result<(), RunError> {
         let measured = errors.as_ref().map(|Statistics { mean, count, .. }| {
-            let [long_mm, short_mm, long_ends_mm, short_ends_mm] = *mean;
+            let [long_mm, short_mm, long_ends_mm, short_ends_mm] = mean.into_array();
             Measured { long_mm, short_mm, long_ends_mm, short_ends_mm, measured: *count, refused: *refused }
         });
         self.append(&Line { validation: Some(true), measured, ..Line::of(stage, step, losses) })
@@ -109,7 +109,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::evaluate::Errors;
+    use crate::evaluate::Four;
 
     #[test]
     fn lines_behind_the_checkpoint_and_half_lines_are_dropped() {
@@ -143,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut metrics = Metrics::open(&path, 0, 0).unwrap();
-        for (errors, refused) in [(&[][..], 4), (&[Errors::default()], 0)] {
+        for (errors, refused) in [(&[][..], 4), (&[Four::default()], 0)] {
             let errors = Some(errors.iter().collect());
             metrics.validated(1, 10, &Validation { losses: Losses::default(), errors, refused }).unwrap();
         }

@@ -3,7 +3,7 @@ use recist::cascade::{Measurement, Workspace};
 use super::{Configuration, Lesions, Losses, RunError, Stage, StageConfiguration, Trainer, prepare};
 use crate::autodiff::Device;
 use crate::data::{Lesion, Pixels};
-use crate::evaluate::{self, Errors, Statistics, TrainedNetworks, drawn_box};
+use crate::evaluate::{self, Statistics, TrainedNetworks, drawn_box};
 
 /// The stream of random numbers that validation batches are drawn from; training draws from 0.
 const STREAM: u64 = 1;
@@ -50,16 +50,18 @@ pub(super) fn validate<D: Device<f32>>(
     let (mut errors, mut refused) = (Vec::new(), 0);
     for (lesion, pixels) in lesions.spread(configuration.validation) {
         match measured(&mut networks, lesion, pixels, &mut workspace)? {
-            Some(measurement) => errors.extend(lesion.keypoints().filter_map(|reader| {
-                Some(Errors::of(&measurement.axes.keypoints(), &reader, lesion.spacing().ok()?))
-            })),
+            Some(measurement) => {
+                let keypoints = measurement.axes.keypoints();
+                let against = |reader| evaluate::errors(&keypoints, &reader, lesion.spacing);
+                errors.extend(lesion.keypoints().map(against));
+            }
             None => refused += 1,
         }
     }
     Ok(Validation { losses, errors: Some(errors.iter().collect()), refused })
 }
 
-/// Measures a lesion in its [`drawn_box`] of the paper's scales; none if the cascade refuses.
+/// Measures a lesion in its [`drawn_box`]; none if the cascade refuses.
 ///
 /// # Errors
 /// If the lesion cannot be read from its pack, or a network cannot be run.
@@ -69,9 +71,8 @@ pub(super) fn measured<D: Device<f32>>(
     pixels: Pixels<'_>,
     workspace: &mut Workspace,
 ) -> Result<Option<Measurement>, RunError> {
-    let Some(area) = drawn_box(lesion, [2.0, 2.5]) else { return Ok(None) };
+    let Some(area) = drawn_box(lesion) else { return Ok(None) };
     let mut samples = Vec::new();
-    pixels.read(&mut samples)?;
-    let Ok(slice) = pixels.slice(lesion, &samples) else { return Ok(None) };
-    Ok(evaluate::measured(&slice, area, networks, workspace)?)
+    let slice = pixels.read_slice(&mut samples)?;
+    Ok(evaluate::measured(&slice, area, networks, workspace)?.ok())
 }

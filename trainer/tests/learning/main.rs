@@ -52,7 +52,7 @@ fn pack(folder: &Path, count: u64) -> PathBuf {
             phantom.lesion.split = split;
             // Two patients: none may be in two splits.
             phantom.lesion.patient = format!("{index} of {split}");
-            writer.append(phantom.lesion.clone(), phantom.side, &phantom.samples, None).unwrap();
+            writer.append(phantom.clone()).unwrap();
         }
     }
     writer.finish().unwrap();
@@ -71,7 +71,7 @@ fn a_tiny_network_learns_phantoms() {
     let mut validations: Vec<(Stage, f64, Option<f64>)> = Vec::new();
     run.train(&autodiff::cpu(), |outcome| {
         if let Outcome::Validation { stage, validation, .. } = outcome {
-            let ends = validation.errors.map(|errors| (errors.mean[2] + errors.mean[3]) / 2.0);
+            let ends = validation.errors.map(|errors| (errors.mean.long_ends + errors.mean.short_ends) / 2.0);
             println!("{} {:?} {:?} refused {}", stage.1, validation.losses, ends, validation.refused);
             validations.push((stage.1, validation.losses.sum(), ends));
         }

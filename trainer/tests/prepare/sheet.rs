@@ -18,7 +18,7 @@ fn a_sheet_passes_over_lesions_that_show_nothing() {
             if index % every != every - 1 {
                 phantom.samples.fill(40.0);
             }
-            writer.append(phantom.lesion, phantom.side, &phantom.samples, None).unwrap();
+            writer.append(phantom).unwrap();
         }
         writer.finish().unwrap();
         match recist_train(path, "sheet --data lesions.pack --out sheet.png") {
@@ -34,9 +34,9 @@ fn a_sheet_shows_what_a_configuration_makes_of_lesions() {
     let path = folder.path();
     let mut writer = PackWriter::open(&path.join("lesions.pack"), "test").unwrap();
     for index in 0..4 {
-        let phantom = phantom(3, index, None);
-        let everywhere = vec![1.0; phantom.samples.len()];
-        writer.append(phantom.lesion, phantom.side, &phantom.samples, Some(&everywhere)).unwrap();
+        let mut phantom = phantom(3, index, None);
+        phantom.outlines = Some(vec![1.0; phantom.samples.len()]);
+        writer.append(phantom).unwrap();
     }
     writer.finish().unwrap();
     let edge = Configuration::open("edge").unwrap();

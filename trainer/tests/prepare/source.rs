@@ -94,8 +94,13 @@ fn the_pixel_spacing_of_a_dicom_file_is_taken_where_the_table_states_none() {
     let images = data.join("dicom").display().to_string();
     for (image, images, spacing, want) in [
         ("LIDC-IDRI-0001_z-120.00.dcm", images.as_str(), "", Ok([0.703125; 2])),
-        ("LIDC-IDRI-0001_z-120.00.dcm", &images, "0.703", Ok([0.703; 2])),
-        ("LIDC-IDRI-0001_z-120.00.dcm", &images, "0.8", Err("its pixel spacing is 0.703125")),
+        ("LIDC-IDRI-0001_z-120.00.dcm", &images, "0.703", Ok([0.703125; 2])),
+        (
+            "LIDC-IDRI-0001_z-120.00.dcm",
+            &images,
+            "0.8",
+            Err("the file states a pixel spacing of 0.703125,0.703125 mm"),
+        ),
         ("a.png", ".", "", Err("a.png: neither it nor the table states its pixel spacing")),
     ] {
         let table = format!("image,patient,spacing_mm,{endpoints}\n{image},p,{spacing},{marks}\n");
@@ -106,7 +111,8 @@ fn the_pixel_spacing_of_a_dicom_file_is_taken_where_the_table_states_none() {
             Ok(spacing) => {
                 prepared.unwrap();
                 let pack = Pack::open(&path.join("lesions.pack")).unwrap();
-                assert_eq!(pack.get(0).0.spacing_mm, spacing, "{spacing:?}");
+                let found = pack.get(0).0.spacing;
+                assert_eq!([found.row_mm(), found.column_mm()], spacing);
             }
             Err(word) => assert!(prepared.unwrap_err().contains(word), "{image} {spacing}"),
         }

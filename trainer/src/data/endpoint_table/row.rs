@@ -36,8 +36,7 @@ pub(super) struct Row {
     /// 0 or 1.
     pub(super) largest_slice: Option<u8>,
     pub(super) reader: Option<String>,
-    /// Distance of rows and of columns, if it says so.
-    pub(super) spacing_mm: Option<[f64; 2]>,
+    pub(super) spacing: Option<PixelSpacing>,
     /// Counted from 0, x is the column, and the centre of the first pixel is (0, 0).
     pub(super) keypoints: Keypoints,
 }
@@ -58,7 +57,7 @@ impl Row {
             Some("1") => Some(1),
             Some(cell) => return Err(format!("largest_slice is {cell:?}: neither 0 nor 1")),
         };
-        let spacing_mm = spacing_mm(cells)?;
+        let spacing = spacing(cells)?;
         let point = |x, y| Ok::<_, String>(Point::new(cells.number(x)?, cells.number(y)?));
         let keypoints = Keypoints::from_array([
             point("long_x1", "long_y1")?,
@@ -66,8 +65,7 @@ impl Row {
             point("short_x1", "short_y1")?,
             point("short_x2", "short_y2")?,
         ]);
-        if let Some([row, column]) = spacing_mm {
-            let spacing = PixelSpacing::new(row, column).map_err(|error| error.to_string())?;
+        if let Some(spacing) = spacing {
             check_keypoints(&keypoints, spacing)?;
         }
         Ok(Self {
@@ -78,7 +76,7 @@ impl Row {
             organ: owned("organ"),
             largest_slice,
             reader: owned("reader"),
-            spacing_mm,
+            spacing,
             keypoints,
         })
     }
@@ -92,7 +90,7 @@ impl Row {
     }
 }
 
-fn spacing_mm(cells: &Cells<'_>) -> Result<Option<[f64; 2]>, String> {
+fn spacing(cells: &Cells<'_>) -> Result<Option<PixelSpacing>, String> {
     let stated = |column| cells.stated(column).map(|_| cells.number(column)).transpose();
     let both = stated("spacing_mm")?;
     let distance = |column| match (stated(column)?, both) {
@@ -100,7 +98,9 @@ fn spacing_mm(cells: &Cells<'_>) -> Result<Option<[f64; 2]>, String> {
         (own, both) => Ok(own.or(both)),
     };
     match (distance("row_spacing_mm")?, distance("column_spacing_mm")?) {
-        (Some(row), Some(column)) => Ok(Some([row, column])),
+        (Some(row), Some(column)) => {
+            PixelSpacing::new(row, column).map(Some).map_err(|error| error.to_string())
+        }
         (None, None) => Ok(None),
         (Some(row), None) => Err(format!("row_spacing_mm is {row}, and column_spacing_mm is not stated")),
         (None, Some(column)) => {

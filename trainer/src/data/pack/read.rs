@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
-use recist::image::{CtSlice, Samples, SliceError};
+use recist::image::{CtSlice, Samples};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, FOOTER_BYTES, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, VERSION, at, picture};
@@ -26,7 +26,7 @@ pub struct Pack {
 /// One lesion's patch.
 #[derive(Clone, Copy, Debug)]
 pub struct Pixels<'a> {
-    name: &'a str,
+    lesion: &'a Lesion,
     patch: &'a [u8],
     outlines: &'a [u8],
     /// Rows and columns.
@@ -148,7 +148,7 @@ impl Pack {
     fn pixels<'a>(&'a self, entry: &'a Entry) -> Pixels<'a> {
         let (patch, outlines) = self.map[entry.offset..].split_at(entry.bytes[0]);
         let outlines = &outlines[..entry.bytes[1]];
-        Pixels { name: &entry.lesion.name, patch, outlines, side: entry.side, depth: entry.depth }
+        Pixels { lesion: &entry.lesion, patch, outlines, side: entry.side, depth: entry.depth }
     }
 }
 
@@ -164,6 +164,16 @@ impl Pixels<'_> {
     /// If the packed bytes are no such picture.
     pub fn read(self, target: &mut Vec<f32>) -> Result<(), PackError> {
         self.decode(self.patch, self.depth, target)
+    }
+
+    /// As [`Pixels::read`], and lends the patch as the runtime takes a slice.
+    ///
+    /// # Errors
+    /// If the packed bytes are no such picture.
+    pub fn read_slice(self, samples: &mut Vec<f32>) -> Result<CtSlice<'_>, PackError> {
+        self.read(samples)?;
+        CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, Some(self.lesion.spacing))
+            .map_err(|error| self.failed(error.to_string()))
     }
 
     /// Whether readers outlined the lesion.
@@ -182,15 +192,10 @@ impl Pixels<'_> {
     }
 
     fn decode(self, bytes: &[u8], depth: Depth, target: &mut Vec<f32>) -> Result<(), PackError> {
-        picture::decode(bytes, self.side, depth, target)
-            .map_err(|reason| PackError::Patch(self.name.to_owned(), reason))
+        picture::decode(bytes, self.side, depth, target).map_err(|reason| self.failed(reason))
     }
 
-    /// Lends the patch, as [`Pixels::read`] put it into `samples`, as the runtime takes a slice.
-    ///
-    /// # Errors
-    /// If `samples` are fewer than this patch's.
-    pub fn slice<'a>(self, lesion: &Lesion, samples: &'a [f32]) -> Result<CtSlice<'a>, SliceError> {
-        CtSlice::new(Samples::F32(samples), [self.side; 2], self.side, lesion.spacing().ok())
+    fn failed(self, reason: String) -> PackError {
+        PackError::Patch(self.lesion.name.clone(), reason)
     }
 }

@@ -1,7 +1,8 @@
+use recist::geometry::PixelSpacing;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::data::{Origin, Split};
+use crate::data::{LesionPatch, Origin, Split};
 
 fn lesion(name: &str) -> Lesion {
     Lesion {
@@ -11,23 +12,28 @@ fn lesion(name: &str) -> Lesion {
         split: Split::Train,
         origin: Origin::Real,
         organ: None,
-        spacing_mm: [0.7, 0.8],
+        spacing: PixelSpacing::new(0.7, 0.8).unwrap(),
         largest: true,
         readers: vec![[[1.0, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]],
         patch_origin: [-3, 12],
     }
 }
 
-fn patches() -> [(Lesion, Vec<f32>); 2] {
+fn patches() -> [LesionPatch; 2] {
     let bytes = (0..64).map(|i| (i * 4) as f32).collect();
     let hu = (0..64).map(|i| (i * 40 - 1024) as f32).collect();
-    [(lesion("bytes"), bytes), (lesion("hu"), hu)]
+    [("bytes", bytes), ("hu", hu)].map(|(name, samples)| LesionPatch {
+        lesion: lesion(name),
+        side: 8,
+        samples,
+        outlines: None,
+    })
 }
 
 fn write(path: &Path) {
     let mut writer = PackWriter::open(path, "test").unwrap();
-    for (lesion, samples) in patches() {
-        writer.append(lesion, 8, &samples, None).unwrap();
+    for patch in patches() {
+        writer.append(patch).unwrap();
     }
     writer.finish().unwrap();
 }
@@ -40,9 +46,9 @@ fn what_was_packed_is_read_again() {
     let pack = Pack::open(&path).unwrap();
     assert_eq!(pack.len(), 2);
     let mut samples = Vec::new();
-    for ((lesion, pixels), (expected, values)) in pack.iter().zip(patches()) {
+    for ((lesion, pixels), patch) in pack.iter().zip(patches()) {
         pixels.read(&mut samples).unwrap();
-        assert_eq!((lesion, &samples), (&expected, &values));
+        assert_eq!((lesion, &samples), (&patch.lesion, &patch.samples));
     }
     assert_eq!([0, 1].map(|i| pack.get(i).1.depth), [Depth::U8, Depth::I16]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
@@ -54,7 +60,8 @@ fn packs_that_count_together_hold_a_lesion_once_and_a_patient_in_one_split() {
     let path = |name: &str| folder.path().join(name);
     let pack = |name: &str, lesion: Lesion| {
         let mut writer = PackWriter::open(&path(name), "test").unwrap();
-        writer.append(lesion, 8, &patches()[0].1, None).unwrap();
+        let [patch, _] = patches();
+        writer.append(LesionPatch { lesion, ..patch }).unwrap();
         writer.finish().unwrap();
     };
     pack("a.pack", lesion("1"));
@@ -87,13 +94,13 @@ fn packs_that_count_together_hold_a_lesion_once_and_a_patient_in_one_split() {
 fn one_writer_writes_a_pack_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
-    let [(first, samples), (second, others)] = patches();
+    let [first, second] = patches();
     let mut writer = PackWriter::open(&path, "test").unwrap();
-    writer.append(first, 8, &samples, None).unwrap();
+    writer.append(first).unwrap();
     let error = PackWriter::open(&path, "another source").unwrap_err().to_string();
     assert!(error.contains("lesions.pack.partial: another process is packing into it"), "{error}");
     PackWriter::open(&folder.path().join("other.pack"), "test").unwrap();
-    writer.append(second, 8, &others, None).unwrap();
+    writer.append(second).unwrap();
     writer.finish().unwrap();
     assert_eq!(Pack::open(&path).unwrap().len(), 2);
 }
@@ -103,10 +110,11 @@ fn a_patch_is_known_by_what_it_was_made_from_and_can_be_taken_out_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, whole) = (folder.path().join("lesions.pack"), folder.path().join("whole.pack"));
     write(&whole);
-    let [(first, samples), (second, others)] = patches();
+    let [first, second] = patches();
+    let other = LesionPatch { samples: first.samples.clone(), ..second.clone() };
     let mut writer = PackWriter::open(&path, "test").unwrap();
-    writer.append_from("one", first, 8, &samples, None).unwrap();
-    writer.append_from("two", second.clone(), 8, &samples, None).unwrap();
+    writer.append_from("one", first).unwrap();
+    writer.append_from("two", other).unwrap();
     drop(writer);
     let mut writer = PackWriter::open(&path, "test").unwrap();
     for (index, name, source, held) in [
@@ -124,7 +132,7 @@ fn a_patch_is_known_by_what_it_was_made_from_and_can_be_taken_out_again() {
     drop(writer);
     let mut writer = PackWriter::open(&path, "test").unwrap();
     assert_eq!(writer.len(), 1, "what was taken out is not gone on with");
-    writer.append_from("three", second, 8, &others, None).unwrap();
+    writer.append_from("three", second).unwrap();
     writer.finish().unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&whole).unwrap());
 }
@@ -134,37 +142,43 @@ fn what_no_pack_may_hold_is_not_packed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
     let mut writer = PackWriter::open(&path, "test").unwrap();
-    let [(good, samples), _] = patches();
+    let [good, _] = patches();
     let mut unread = lesion("unread");
     unread.readers.clear();
     let mut outside = lesion("outside");
     outside.readers[0][1][0] = 7.75;
     for (bad, word) in [(unread, "no reader"), (outside, "(7.75, 4.5) of reader 1 of 1 lies outside")] {
         let name = bad.name.clone();
-        let error = writer.append(bad, 8, &samples, None).unwrap_err().to_string();
+        let error = writer.append(LesionPatch { lesion: bad, ..good.clone() }).unwrap_err().to_string();
         assert!(error.contains(word) && error.contains(&name), "{error}");
     }
-    writer.append(good.clone(), 8, &samples, None).unwrap();
+    writer.append(good.clone()).unwrap();
     writer.finish().unwrap();
     let pack = Pack::open(&path).unwrap();
-    assert_eq!(pack.iter().map(|(lesion, _)| lesion).collect::<Vec<_>>(), [&good]);
+    assert_eq!(pack.iter().map(|(lesion, _)| lesion).collect::<Vec<_>>(), [&good.lesion]);
 }
 
 #[test]
-fn an_endpoint_outside_its_patch_is_refused_though_the_checksum_holds() {
+fn an_endpoint_outside_its_patch_and_a_spacing_that_is_none_are_refused_though_the_checksum_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
     write(&path);
     let good = std::fs::read(&path).unwrap();
-    for (end, refused) in [(b"[7.4,4.5]", false), (b"[8.0,4.5]", true)] {
+    for (from, to, refused) in [
+        (b"[7.0,4.5]", b"[7.4,4.5]", None),
+        (b"[7.0,4.5]", b"[8.0,4.5]", Some("bytes: the endpoint (8, 4.5) of")),
+        (b"[0.7,0.8]", b"[0.6,0.8]", None),
+        (b"[0.7,0.8]", b"[0.0,0.8]", Some("its index is wrong: pixel spacing must be from 0.01 to 10 mm")),
+    ] {
         let mut bytes = good.clone();
-        let at = bytes.windows(end.len()).position(|window| window == b"[7.0,4.5]").unwrap();
-        bytes[at..at + end.len()].copy_from_slice(end);
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to);
         let (content, hash) = bytes.split_last_chunk_mut::<HASH_BYTES>().unwrap();
         hash.copy_from_slice(&Sha256::digest(content));
         std::fs::write(&path, bytes).unwrap();
         let error = Pack::open(&path).map_err(|error| error.to_string()).err();
-        assert_eq!(error.is_some_and(|e| e.contains("bytes: the endpoint (8, 4.5) of")), refused);
+        assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.contains(refused.unwrap())), "{to:?}");
     }
 }
 
@@ -173,10 +187,10 @@ fn outlines_lie_behind_their_patch() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lesions.pack");
     let mut writer = PackWriter::open(&path, "test").unwrap();
-    let [(with, samples), (without, _)] = patches();
+    let [with, without] = patches();
     let outlines: Vec<f32> = (0..64).map(|i| f32::from(i % 3 == 0)).collect();
-    writer.append(with, 8, &samples, Some(&outlines)).unwrap();
-    writer.append(without, 8, &samples, None).unwrap();
+    writer.append(LesionPatch { outlines: Some(outlines.clone()), ..with }).unwrap();
+    writer.append(without).unwrap();
     writer.finish().unwrap();
     let pack = Pack::open(&path).unwrap();
     let mut read = Vec::new();
@@ -193,21 +207,21 @@ fn an_interrupted_pack_is_finished_to_the_same_bytes() {
     let (whole, resumed) = (folder.path().join("whole.pack"), folder.path().join("resumed.pack"));
     // Numbers with every digit that a float can need.
     let patches = || {
-        patches().map(|(lesion, samples)| {
+        patches().map(|patch| {
             let starts = (1..400).map(|i| 1.0 + f64::from(i).sqrt() / 77.0);
             let readers = starts.map(|x| [[x, 4.5], [7.0, 4.5], [4.0, 2.0], [4.0, 6.25]]).collect();
-            (Lesion { readers, ..lesion }, samples)
+            LesionPatch { lesion: Lesion { readers, ..patch.lesion }, ..patch }
         })
     };
     let mut writer = PackWriter::open(&whole, "test").unwrap();
-    for (lesion, samples) in patches() {
-        writer.append(lesion, 8, &samples, None).unwrap();
+    for patch in patches() {
+        writer.append(patch).unwrap();
     }
     writer.finish().unwrap();
     for (source, kept) in [("test", 1), ("another source", 0)] {
         let mut writer = PackWriter::open(&resumed, source).unwrap();
-        for (lesion, samples) in patches().into_iter().take(1).skip(writer.len()) {
-            writer.append(lesion, 8, &samples, None).unwrap();
+        for patch in patches().into_iter().take(1).skip(writer.len()) {
+            writer.append(patch).unwrap();
         }
         drop(writer);
         // A crash in the middle of the second patch.
@@ -217,8 +231,8 @@ fn an_interrupted_pack_is_finished_to_the_same_bytes() {
         std::fs::write(&partial, bytes).unwrap();
         let mut writer = PackWriter::open(&resumed, "test").unwrap();
         assert_eq!(writer.len(), kept, "{source}");
-        for (lesion, samples) in patches().into_iter().skip(kept) {
-            writer.append(lesion, 8, &samples, None).unwrap();
+        for patch in patches().into_iter().skip(kept) {
+            writer.append(patch).unwrap();
         }
         writer.finish().unwrap();
         assert_eq!(std::fs::read(&whole).unwrap(), std::fs::read(&resumed).unwrap());

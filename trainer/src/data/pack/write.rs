@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Depth, Entry, HASH_BYTES, HEADER_BYTES, MAGIC, PackError, at, header, lock, picture};
-use crate::data::Lesion;
+use crate::data::LesionPatch;
 
 /// Writes a pack: patch by patch into a partial file, which becomes the pack when it is whole.
 ///
@@ -101,23 +101,16 @@ impl PackWriter {
         self.patches.is_empty()
     }
 
-    /// Appends a lesion with its square patch of samples: bytes where they are grey values from 0 to 255,
-    /// else rounded and limited to 16 bits; and with the readers' outlines, a bit a reader, where there are any.
+    /// Appends a lesion's patch; samples that are not all bytes are rounded and limited to 16 bits.
     ///
     /// # Errors
     /// If the lesion is none that [`super::Pack::open`] accepts, of which nothing is then written, or the partial
     /// files cannot be written.
     ///
     /// # Panics
-    /// If the samples or the outlines do not fill a square of `side`.
-    pub fn append(
-        &mut self,
-        lesion: Lesion,
-        side: usize,
-        samples: &[f32],
-        outlines: Option<&[f32]>,
-    ) -> Result<(), PackError> {
-        self.append_from(GENERATED, lesion, side, samples, outlines)
+    /// If the samples or the outlines do not fill a square of the patch's side.
+    pub fn append(&mut self, patch: LesionPatch) -> Result<(), PackError> {
+        self.append_from(GENERATED, patch)
     }
 
     /// As [`PackWriter::append`], of a patch that is made from `source`: one word that is another as soon as it is made
@@ -128,24 +121,18 @@ impl PackWriter {
     ///
     /// # Panics
     /// See [`PackWriter::append`]; and if `source` has a space in it.
-    pub fn append_from(
-        &mut self,
-        source: &str,
-        lesion: Lesion,
-        side: usize,
-        samples: &[f32],
-        outlines: Option<&[f32]>,
-    ) -> Result<(), PackError> {
+    pub fn append_from(&mut self, source: &str, patch: LesionPatch) -> Result<(), PackError> {
+        let LesionPatch { lesion, side, samples, outlines } = patch;
         assert!(!source.contains(char::is_whitespace), "the source is one word");
         assert_eq!(samples.len(), side * side, "the patch is square");
-        assert!(outlines.is_none_or(|o| o.len() == samples.len()), "the outlines cover the patch");
+        assert!(outlines.as_ref().is_none_or(|o| o.len() == samples.len()), "the outlines cover the patch");
         let is_byte = |&v: &f32| v.fract() == 0.0 && (0.0..=255.0).contains(&v);
         let depth = if samples.iter().all(is_byte) { Depth::U8 } else { Depth::I16 };
         let coded = |depth, samples: &[f32]| {
             picture::encode(side, depth, samples).map_err(|error| at(&self.path)(error.into()))
         };
-        let patch = coded(depth, samples)?;
-        let outlines = outlines.map_or(Ok(Vec::new()), |outlines| coded(Depth::U8, outlines))?;
+        let patch = coded(depth, &samples)?;
+        let outlines = outlines.map_or(Ok(Vec::new()), |outlines| coded(Depth::U8, &outlines))?;
         let bytes = [patch.len(), outlines.len()];
         let entry = Entry { lesion, side, depth, offset: self.offset, bytes };
         let end = self.offset + patch.len() + outlines.len();

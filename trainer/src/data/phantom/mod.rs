@@ -10,22 +10,11 @@ use std::iter;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use recist::geometry::{Keypoints, Point};
+use recist::geometry::{Keypoints, PixelSpacing, Point};
 
-use super::{Lesion, Origin, Random, Split, keyed};
+use super::{Lesion, LesionPatch, Origin, Random, Split, keyed};
 use outline::Outline;
 use raster::Raster;
-
-/// A generated lesion on a square of tissue.
-#[derive(Clone, Debug)]
-pub struct Phantom {
-    /// What the pack says of it; its one reader is the generator.
-    pub lesion: Lesion,
-    /// Rows and columns.
-    pub side: usize,
-    /// Hounsfield units, row by row.
-    pub samples: Vec<f32>,
-}
 
 /// The shortest and the longest axis that is generated, in pixels.
 const LONG_AXIS: [f64; 2] = [8.0, 70.0];
@@ -35,9 +24,10 @@ const LONG_AXIS: [f64; 2] = [8.0, 70.0];
 const SIDE_IN_AXES: f64 = 5.0;
 
 /// The phantom of this number in the sequence of `seed`: with `backgrounds`, a generated lesion in real
-/// soft tissue; without, generated throughout. Long axes from 8 to 70 pixels, logarithmically even.
+/// soft tissue; without, generated throughout. Long axes from 8 to 70 pixels, logarithmically even. Its one reader is
+/// the generator, its samples are whole Hounsfield units.
 #[must_use]
-pub fn phantom(seed: u64, index: u64, backgrounds: Option<&Backgrounds>) -> Phantom {
+pub fn phantom(seed: u64, index: u64, backgrounds: Option<&Backgrounds>) -> LesionPatch {
     let mut random = keyed(seed, index, u64::from(backgrounds.is_some()));
     loop {
         let long = (random.random_range(LONG_AXIS[0].ln()..LONG_AXIS[1].ln())).exp();
@@ -71,7 +61,7 @@ fn finished(
     random: &mut Random,
     keypoints: &Keypoints,
     mut image: Raster,
-) -> Phantom {
+) -> LesionPatch {
     let spacing = random.random_range(0.5..0.95);
     for value in &mut image.values {
         *value = value.clamp(-1024.0, 3071.0).round();
@@ -85,12 +75,12 @@ fn finished(
         name,
         origin,
         organ: None,
-        spacing_mm: [spacing; 2],
+        spacing: PixelSpacing::new(spacing, spacing).expect("pixels are square and within the range"),
         largest: true,
         readers: vec![keypoints.to_array().map(|p| [p.x, p.y])],
         patch_origin: [0, 0],
     };
-    Phantom { lesion, side: image.side, samples: image.values }
+    LesionPatch { lesion, side: image.side, samples: image.values, outlines: None }
 }
 
 /// Puts the lesion into the tissue: brighter or darker than what is round it, with texture, sometimes a rim, a
@@ -191,10 +181,9 @@ mod tests {
         for index in 0..60 {
             let phantom = phantom(9, index, None);
             let limit = (phantom.side - 1) as f64;
-            let spacing = phantom.lesion.spacing().unwrap();
             for keypoints in phantom.lesion.keypoints() {
                 assert_eq!(
-                    super::super::lesion::check_keypoints(&keypoints, spacing),
+                    super::super::lesion::check_keypoints(&keypoints, phantom.lesion.spacing),
                     Ok(()),
                     "phantom {index}"
                 );

@@ -54,8 +54,7 @@ fn draw_case(canvas: &mut Canvas, corner: Place, row: &Row, packs: &[Pack]) -> R
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", row.name);
     let (lesion, pixels) = packs[row.place.0].get(row.place.1);
     let mut samples = Vec::new();
-    pixels.read(&mut samples).map_err(|error| error.to_string())?;
-    let slice = pixels.slice(lesion, &samples).map_err(|error| named(&error))?;
+    let slice = pixels.read_slice(&mut samples).map_err(|error| error.to_string())?;
     let (mut patch, mut scratch) = (Box::new([0.0; PATCH_PIXELS]), Box::new([0.0; PATCH_PIXELS]));
     let square = crop(&slice, row.area, &mut patch).map_err(|error| named(&error))?;
     normalise(&mut patch, &mut scratch).map_err(|error| named(&error))?;
