@@ -82,8 +82,7 @@ impl Job for BesideCpu {
                 (share, difference(&last[i].1, &first[i].1), name.as_str())
             })
             .collect();
-        // A NaN is the greatest of all.
-        apart.sort_by(|a, b| b.0.total_cmp(&a.0));
+        farthest_first(&mut apart);
         let mut text = format!(
             "{}: {} tensors, the farthest from what the CPU says in 64 or 32 bits (and these from one another):\n",
             network.name,
@@ -102,10 +101,29 @@ impl Job for BesideCpu {
     }
 }
 
+/// What is not a number is the farthest, whatever its sign: processors make NaN of either.
+fn farthest_first(apart: &mut [(f64, f64, &str)]) {
+    apart.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+}
+
 /// The length of the difference of two vectors over the length of the second.
 fn difference(found: &[f32], expected: &[f32]) -> f64 {
     let squares = |terms: &mut dyn Iterator<Item = f64>| terms.map(|term| term * term).sum::<f64>().sqrt();
     let mut apart =
         found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - f64::from(expected));
     squares(&mut apart) / squares(&mut expected.iter().map(|&value| f64::from(value))).max(f64::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_number_is_the_farthest_whatever_its_sign() {
+        for nan in [f64::NAN, -f64::NAN] {
+            let mut apart = [(0.0, 0.0, "same"), (nan, 0.0, "lost"), (0.5, 0.0, "far")];
+            farthest_first(&mut apart);
+            assert_eq!(apart.map(|(_, _, name)| name), ["lost", "far", "same"]);
+        }
+    }
 }

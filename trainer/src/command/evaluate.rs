@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,16 @@ impl Run for Evaluate {
         };
         if report.rows.is_empty() {
             return Err(format!("the packs hold no lesion of the split {split} on its largest slice").into());
+        }
+        let rows = report.rows.len();
+        let lesions: HashSet<&str> =
+            report.rows.iter().map(|row| packs[row.place.0].get(row.place.1).0.lesion.as_str()).collect();
+        if lesions.len() < rows {
+            super::tell(format_args!(
+                "warning: {rows} slices of {} lesions: each counts as a lesion; largest_slice in the table that was \
+                 packed chooses one of each",
+                lesions.len()
+            ));
         }
         let evaluation = Evaluation::of(&self.model.display().to_string(), &self.split, &report);
         super::say(&if self.json { evaluation.to_json() } else { evaluation.to_string() })?;

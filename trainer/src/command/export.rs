@@ -7,7 +7,7 @@ use recist::cascade::{EngineNetworks, Plans, Workspace};
 use recist::engine::Kernel;
 use recist::ffi::RecistModel;
 use recist_trainer::data::{Origin, Pack, Split};
-use recist_trainer::evaluate::{Figure, Four, Report, Statistics};
+use recist_trainer::evaluate::{Estimate, Figure, Four, Report, Statistics};
 use recist_trainer::export::{self, CalibrationPatches, OnnxFiles, ParityReport, quantise, test_vectors};
 use recist_trainer::network::Network;
 use recist_trainer::quantise::Rule;
@@ -204,12 +204,15 @@ fn metrics(int8: &Report) -> String {
 /// How much more the integers are wrong by than floating point, in per cent of the mean errors, on the lesions that
 /// both measured.
 fn price(float32: &Report, int8: &Report) -> String {
-    let [float32, int8] = float32.beside(int8);
+    let percent = |ratio: f64| Figure(100.0 * (ratio - 1.0));
     let [long, short, long_ends, short_ends] =
-        (int8.mean / float32.mean).into_array().map(|ratio| Figure(100.0 * (ratio - 1.0)));
+        int8.over(float32).into_array().map(|Estimate { value, interval }| {
+            let [low, high] = interval.map(percent);
+            format!("{:+.1} % ({low:+.1} to {high:+.1})", percent(value))
+        });
     format!(
-        "long axis {long:+.1} %, short axis {short:+.1} %, their ends {long_ends:+.1} % and {short_ends:+.1} %, on the \
-         lesions that both measured"
+        "long axis {long}, short axis {short}, their ends {long_ends} and {short_ends}, on the lesions that both \
+         measured, 95 % by patient"
     )
 }
 

@@ -10,8 +10,8 @@ use super::{Depth, Lesion, Random, random};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// The box's side, in longer sides of the rectangle round the endpoints ([`LesionBox::drawn_round`]): the
-    /// paper's law. What a box says of the lesion's size is worth learning.
+    /// The box's side, in longer sides of the rectangle round the endpoints ([`LesionBox::drawn_round`]).
+    /// What a box says of the lesion's size is worth learning.
     pub box_scale: [f64; 2],
     /// The share of boxes that are drawn with less care.
     pub careless: f64,

@@ -76,7 +76,7 @@ pub fn cut(candidate: &Candidate, image: &CtFile) -> Result<LesionPatch, String>
         }
     }
     check_hu(image, &points)?;
-    let longest = candidate.readers.iter().map(|k| k.long_start.distance(k.long_end)).fold(0.0, f64::max);
+    let longest = candidate.readers.iter().map(|k| k.long().length()).fold(0.0, f64::max);
     let stretched = spacing.stretch().max(1.0 / spacing.stretch());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited, and positive")]
     let side = (SIDE_IN_AXES * longest * stretched).clamp(16.0, MAXIMUM_SIDE).ceil() as usize;
@@ -153,7 +153,7 @@ impl Outlines {
                 named(&format_args!("the value {value} is none from 0 to 255: outlines are 8-bit pictures"))
             })?;
         for (keypoints, &bit) in readers.iter().zip(&self.bits) {
-            let (center, reach) = (keypoints.center(), keypoints.long_start.distance(keypoints.long_end));
+            let (center, reach) = (keypoints.center(), keypoints.long().length());
             let mut set = (0..values.len()).filter(|&at| values[at] >> bit & 1 == 1);
             let place = |at: usize| Point::new((at % width) as f64, (at / width) as f64);
             if !set.any(|at| place(at).distance(center) <= reach) {

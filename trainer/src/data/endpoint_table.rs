@@ -158,7 +158,7 @@ impl Row {
     ) -> Result<(), String> {
         let keypoints = self.keypoints;
         if self.lesion.is_none() {
-            let long = |reader: &Keypoints| reader.long_start.distance(reader.long_end);
+            let long = |reader: &Keypoints| reader.long().length();
             let elsewhere = lesion.readers.iter().find_map(|reader| {
                 let apart = reader.center().distance(keypoints.center());
                 (apart > long(reader).max(long(&keypoints))).then_some(apart)

@@ -120,8 +120,7 @@ impl Lesion {
     /// The readers' mean long axis in mm.
     #[must_use]
     pub fn mean_long_mm(&self) -> f64 {
-        let length = |k: Keypoints| self.spacing.distance_mm(k.long_start, k.long_end);
-        self.keypoints().map(length).sum::<f64>() / self.readers.len() as f64
+        self.keypoints().map(|k| k.long().length_mm(self.spacing)).sum::<f64>() / self.readers.len() as f64
     }
 }
 
@@ -133,13 +132,11 @@ impl Lesion {
 /// the long one by more than a tenth, or they do not cross near each other.
 pub(super) fn check_keypoints(keypoints: &Keypoints, spacing: PixelSpacing) -> Result<(), String> {
     RecistAxes::from_keypoints(keypoints, Some(spacing)).map_err(|error| error.to_string())?;
-    let &Keypoints { long_start, long_end, short_start, short_end } = keypoints;
-    let (long, short) =
-        (spacing.distance_mm(long_start, long_end), spacing.distance_mm(short_start, short_end));
+    let [long, short] = [keypoints.long(), keypoints.short()].map(|axis| axis.length_mm(spacing));
     if short > 1.1 * long {
         return Err(format!("the short axis ({short:.2} mm) is longer than the long ({long:.2} mm)"));
     }
-    let apart = spacing.distance_mm(long_start.midpoint(long_end), short_start.midpoint(short_end));
+    let apart = spacing.distance_mm(keypoints.long().midpoint(), keypoints.short().midpoint());
     if apart > long {
         return Err(format!("the axes lie {apart:.1} mm apart"));
     }

@@ -71,7 +71,10 @@ impl fmt::Display for Problem {
 impl fmt::Display for TooManyProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bad, rows, allowed_share, first } = self;
-        write!(f, "{bad} of {rows} rows are bad, more than the share of {allowed_share}; the first: {first}")
+        write!(
+            f,
+            "{bad} of {rows} rows are bad, more than the share of {allowed_share}; one of them: {first}"
+        )
     }
 }
 

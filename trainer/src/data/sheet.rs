@@ -40,8 +40,9 @@ impl Sheet {
     /// # Panics
     /// If there is no such tile.
     pub fn axes(&mut self, tile: [usize; 2], keypoints: &Keypoints, colour: Colour) {
-        self.line(tile, keypoints.long_start, keypoints.long_end, colour);
-        self.line(tile, keypoints.short_start, keypoints.short_end, colour);
+        for axis in [keypoints.long(), keypoints.short()] {
+            self.line(tile, axis.start(), axis.end(), colour);
+        }
     }
 
     /// Writes the sheet as a PNG file.

@@ -41,9 +41,9 @@ impl Targets {
 #[must_use]
 pub fn ellipse_mask(keypoints: &Keypoints) -> Vec<f32> {
     let center = keypoints.center();
-    let long = keypoints.long_end - keypoints.long_start;
+    let long = keypoints.long().vector();
     let half_long = long.length() / 2.0;
-    let half_short = keypoints.short_start.distance(keypoints.short_end) / 2.0;
+    let half_short = keypoints.short().length() / 2.0;
     let along = long * (0.5 / half_long);
     let inside = |p: Point| {
         let (u, v) = ((p - center).dot(along), (p - center).dot(Point::new(-along.y, along.x)));

@@ -21,7 +21,7 @@ pub struct Agreement {
     pub short_bias_mm: Estimate,
     /// The mean of measured less reader's long axis in per cent of the reader's.
     pub long_bias_percent: Estimate,
-    /// Bland and Altman's limits: that mean, less and more 1.96 standard deviations.
+    /// Bland and Altman's limits: that mean, less and more 1.96 standard deviations; of one difference not numbers.
     pub long_limits_percent: [f64; 2],
 }
 
@@ -64,7 +64,9 @@ impl Agreement {
         let intervals = intervals(rows, numbers);
         let estimate = |i: usize| Estimate { value: values[i], interval: intervals[i] };
         let center = values[4];
-        let deviation = mean(percentages(rows).map(|percent| (percent - center).powi(2))).sqrt();
+        let count = percentages(rows).count() as f64;
+        let squares: f64 = percentages(rows).map(|percent| (percent - center).powi(2)).sum();
+        let deviation = (squares / (count - 1.0)).sqrt();
         Self {
             model_within: estimate(0),
             readers_within: values[1].is_finite().then(|| estimate(1)),
@@ -98,10 +100,10 @@ impl fmt::Display for Agreement {
         if let Some(readers) = &self.readers_within {
             write!(f, ", another reader {}", share(readers))?;
         }
-        let [low, high] = self.long_limits_percent;
+        let limits = interval(self.long_limits_percent, " to ", |end| format!("{end:+.0}"));
         writeln!(
             f,
-            "\n  bias: long {}, short {}; long {}, 95 of 100 from {low:+.0} to {high:+.0} %",
+            "\n  bias: long {}, short {}; long {}, 95 of 100 from {limits} %",
             bias(&self.long_bias_mm, "mm"),
             bias(&self.short_bias_mm, "mm"),
             bias(&self.long_bias_percent, "%")
@@ -123,7 +125,10 @@ mod tests {
         assert_eq!(agreement.readers_within.unwrap().value, 1.0);
         assert!((agreement.long_bias_percent.value + 25.0).abs() < 1e-9);
         let [low, high] = agreement.long_limits_percent;
-        assert!((high + low + 50.0).abs() < 1e-9 && (high - low - 2.0 * 1.96 * 25.0 / 3.0).abs() < 1e-9);
+        assert!(
+            (high + low + 50.0).abs() < 1e-9
+                && (high - low - 2.0 * 1.96 * 25.0 / 3.0 * (40.0_f64 / 39.0).sqrt()).abs() < 1e-9
+        );
         assert_eq!(agreement.short_bias_mm.value, 3.0);
     }
 

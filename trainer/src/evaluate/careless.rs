@@ -2,10 +2,10 @@ use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use serde::Serialize;
 
-use super::drawn_box::{redrawn_box, sized_box};
+use super::drawn_box::{readers_box, redrawn_box, sized_box};
 use super::report::find;
 use super::row::against;
-use super::{Difference, Four, Nothing, Row, Statistics, Unmeasured};
+use super::{Difference, Found, Four, Nothing, Row, Statistics, Unmeasured};
 use crate::data::Pack;
 
 /// Sides of boxes, in longer sides of the endpoints' rectangle, that a user draws who takes no care.
@@ -22,6 +22,9 @@ pub struct Careless {
     /// The long and the short axis in mm in each of [`REDRAWN`] boxes that are drawn as the first was, or why there
     /// are none.
     pub redrawn: Vec<Result<[f64; 2], Nothing>>,
+    /// In boxes drawn round the marks of each reader in turn, against the other readers: a box round a reader's own
+    /// marks tells how long that reader found the lesion. Boxes in which nothing was found are left out.
+    pub others_boxes: Vec<Difference>,
 }
 
 /// How well lesions are measured in boxes of one size.
@@ -75,14 +78,18 @@ impl Careless {
         for number in 1..=REDRAWN as u64 {
             let found = find(redrawn_box(lesion, number))?;
             redrawn.push(found.map(|found| {
-                let ends = found.keypoints;
-                [
-                    row.spacing.distance_mm(ends.long_start, ends.long_end),
-                    row.spacing.distance_mm(ends.short_start, ends.short_end),
-                ]
+                let Found { keypoints, .. } = found;
+                [keypoints.long(), keypoints.short()].map(|axis| axis.length_mm(row.spacing))
             }));
         }
-        Ok(Self { sizes, redrawn })
+        let mut others_boxes = Vec::new();
+        for reader in 0..if lesion.readers.len() > 1 { lesion.readers.len() } else { 0 } {
+            let found = find(readers_box(lesion, reader))?;
+            let differences = found.map_or_else(|_| Vec::new(), |found| against(&found.keypoints, lesion));
+            let others = differences.into_iter().enumerate().filter(|(other, _)| *other != reader);
+            others_boxes.extend(others.map(|(_, difference)| difference));
+        }
+        Ok(Self { sizes, redrawn, others_boxes })
     }
 
     /// The absolute distances of the redrawn boxes' axes to their medians in mm, long (0) or short (1).
@@ -147,7 +154,7 @@ mod tests {
     fn the_spread_is_round_each_lesions_own_median() {
         let with = |lengths: Vec<f64>| {
             let redrawn = lengths.into_iter().map(|length| Ok([length, 5.0])).collect();
-            let careless = Careless { sizes: [REFUSED; 5], redrawn };
+            let careless = Careless { sizes: [REFUSED; 5], redrawn, others_boxes: Vec::new() };
             Row { careless: Some(careless), ..example(0, 10.0, 1.0, 2.0) }
         };
         let steady = with(vec![30.0; 20]);
@@ -169,7 +176,7 @@ mod tests {
         let mut row = example(0, 10.0, 1.0, 2.0);
         let mut sizes = [REFUSED; 5];
         sizes[1] = Ok(example(0, 10.0, 2.5, 0.0).model);
-        row.careless = Some(Careless { sizes, redrawn: Vec::new() });
+        row.careless = Some(Careless { sizes, redrawn: Vec::new(), others_boxes: Vec::new() });
         let all = BoxSize::all(&[&row]);
         assert_eq!((all[1].size, all[1].unmeasured.refused, all[1].mm), (1.6, 0, Four::from_fn(|_| 2.5)));
         assert_eq!((all[0].size, all[0].unmeasured.refused), (1.3, 1));

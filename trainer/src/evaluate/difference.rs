@@ -21,7 +21,7 @@ impl Difference {
     /// The difference of `measured` and `reader`, both in pixels of one image.
     #[must_use]
     pub fn of(measured: &Keypoints, reader: &Keypoints, spacing: PixelSpacing) -> Self {
-        let long = |k: &Keypoints| spacing.distance_mm(k.long_start, k.long_end);
+        let long = |k: &Keypoints| k.long().length_mm(spacing);
         Self {
             mm: errors(measured, reader, spacing),
             px: errors(measured, reader, PixelSpacing::UNIT),

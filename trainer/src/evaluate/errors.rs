@@ -1,4 +1,4 @@
-use recist::geometry::{Keypoints, PixelSpacing, Point};
+use recist::geometry::{Axis, Keypoints, PixelSpacing, Point};
 
 use super::Four;
 
@@ -8,15 +8,14 @@ use super::Four;
 /// An axis has no head: its ends correspond in the order in which they are nearer.
 #[must_use]
 pub fn errors(measured: &Keypoints, reader: &Keypoints, spacing: PixelSpacing) -> Four<f64> {
-    let axis = |a: [Point; 2], b: [Point; 2]| {
-        let apart = |i: usize, j: usize| spacing.distance_mm(a[i], b[j]);
-        let ends = (apart(0, 0) + apart(1, 1)).min(apart(0, 1) + apart(1, 0)) / 2.0;
-        (spacing.distance_mm(a[0], a[1]) - spacing.distance_mm(b[0], b[1]), ends)
+    let axis = |a: Axis, b: Axis| {
+        let apart = |a: Point, b: Point| spacing.distance_mm(a, b);
+        let straight = apart(a.start(), b.start()) + apart(a.end(), b.end());
+        let turned = apart(a.start(), b.end()) + apart(a.end(), b.start());
+        (a.length_mm(spacing) - b.length_mm(spacing), straight.min(turned) / 2.0)
     };
-    let (long, long_ends) =
-        axis([measured.long_start, measured.long_end], [reader.long_start, reader.long_end]);
-    let (short, short_ends) =
-        axis([measured.short_start, measured.short_end], [reader.short_start, reader.short_end]);
+    let (long, long_ends) = axis(measured.long(), reader.long());
+    let (short, short_ends) = axis(measured.short(), reader.short());
     Four { long, short, long_ends, short_ends }
 }
 

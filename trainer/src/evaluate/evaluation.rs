@@ -101,7 +101,7 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} on the split {}; differences to a reader, of boxes by the paper's law",
+            "{} on the split {}; differences to a reader, in boxes of 2 to 2.5 times the lesion",
             self.model, self.split
         )?;
         for group in &self.groups {
@@ -232,6 +232,7 @@ mod tests {
         let careless = Careless {
             sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
             redrawn: vec![Err(Nothing::Unfit); REDRAWN],
+            others_boxes: Vec::new(),
         };
         let row = |i| Row { careless: Some(careless.clone()), ..refused(i, 12.0, 2.0) };
         let all = Evaluation::of("m", "val", &Report { rows: (0..4).map(row).collect() });

@@ -97,8 +97,11 @@ mod tests {
         writer.finish().unwrap();
         let packs = [Pack::open(&path).unwrap()];
 
-        let careless =
-            |redrawn| Careless { sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()], redrawn };
+        let careless = |redrawn| Careless {
+            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
+            redrawn,
+            others_boxes: Vec::new(),
+        };
         let of = |row: Row, redrawn| {
             let row = Row { place: (0, 0), careless: Some(careless(redrawn)), ..row };
             let table = lesion_table(&Report { rows: vec![row] }, &packs);

@@ -1,11 +1,14 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use recist::cascade::{Networks, Workspace};
 use recist::geometry::LesionBox;
 use recist::image::CtSlice;
 
-use super::{Careless, Found, Nothing, Row, Statistics, Table, Unmeasured, drawn_box, measured};
+use super::bootstrap::intervals;
+use super::{
+    Careless, Estimate, Found, Four, Nothing, Row, Statistics, Table, Unmeasured, drawn_box, measured,
+};
 use crate::data::{Origin, Pack, Split};
 
 /// What a cascade measured of a split's lesions, beside their readers and what the box alone would say: in
@@ -92,18 +95,25 @@ impl Report {
         self.rows.iter().flat_map(|row| &row.model).map(|difference| &difference.mm).collect()
     }
 
-    /// The same of this report and of another on the same packs, both on the lesions that both measured: what one of
-    /// them refused says nothing of either.
+    /// The means of this report's differences over those of another on the same packs, both on the lesions that both
+    /// measured: what one of them refused says nothing of either. Not numbers where there is no such lesion.
     #[must_use]
-    pub fn beside(&self, other: &Self) -> [Statistics; 2] {
-        let measured = |report: &Self| -> HashSet<(usize, usize)> {
-            report.rows.iter().filter(|row| row.found.is_ok()).map(|row| row.place).collect()
+    pub fn over(&self, other: &Self) -> Four<Estimate> {
+        let theirs: HashMap<(usize, usize), &Row> =
+            other.rows.iter().filter(|row| row.found.is_ok()).map(|row| (row.place, row)).collect();
+        let both = |row: &&Row| row.found.is_ok() && theirs.contains_key(&row.place);
+        let rows: Vec<&Row> = self.rows.iter().filter(both).collect();
+        let mean = |rows: &mut dyn Iterator<Item = &Row>| -> Four<f64> {
+            let statistics: Statistics =
+                rows.flat_map(|row| &row.model).map(|difference| &difference.mm).collect();
+            statistics.mean
         };
-        let both: HashSet<_> = measured(self).intersection(&measured(other)).copied().collect();
-        [self, other].map(|report| {
-            let rows = report.rows.iter().filter(|row| both.contains(&row.place));
-            rows.flat_map(|row| &row.model).map(|difference| &difference.mm).collect()
-        })
+        let ratios = |rows: &[&Row]| {
+            let of_theirs = mean(&mut rows.iter().map(|row| theirs[&row.place]));
+            (mean(&mut rows.iter().copied()) / of_theirs).into_array().to_vec()
+        };
+        let (values, intervals) = (ratios(&rows), intervals(&rows, ratios));
+        Four::from_fn(|i| Estimate { value: values[i], interval: intervals[i] })
     }
 }
 
@@ -116,7 +126,6 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Four;
     use super::super::row::{example, refused};
     use super::*;
 
@@ -134,15 +143,28 @@ mod tests {
         let other = Report {
             rows: vec![example(0, 12.0, 1.5, 2.0), refused(1, 12.0, 2.0), example(2, 12.0, 9.0, 2.0)],
         };
-        let of = |count, mm| (count, Four::from_fn(|_| mm));
-        let told = |statistics: Statistics| (statistics.count, statistics.mean);
-        assert_eq!(one.beside(&other).map(told), [of(1, 1.0), of(1, 1.5)]);
+        let ratio = |above: &Report, below: &Report| above.over(below).into_array().map(|ratio| ratio.value);
+        assert_eq!(ratio(&other, &one), [1.5; 4]);
         assert_eq!(
-            [&one, &other].map(|report| told(report.model())),
-            [of(2, 5.0), of(2, 5.25)],
+            [&one, &other].map(|report| report.model().mean.long),
+            [5.0, 5.25],
             "control: each on its own"
         );
         let nothing = Report { rows: vec![refused(0, 12.0, 2.0)] };
-        assert!(one.beside(&nothing).iter().all(|both| both.mean.long.is_nan()));
+        assert!(ratio(&one, &nothing)[0].is_nan());
+    }
+
+    #[test]
+    fn what_two_reports_have_in_common_does_not_widen_the_interval_of_their_ratio() {
+        // Lesions of very different difficulty, on each of which the other is wrong by half as much again.
+        let of = |factor: f64| {
+            let rows = (0..20).map(|i| example(i, 12.0, factor * (1 + i % 7) as f64, 2.0));
+            Report { rows: rows.collect() }
+        };
+        let Estimate { value, interval } = of(1.5).over(&of(1.0)).long;
+        assert!(
+            [value, interval[0], interval[1]].iter().all(|ratio| (ratio - 1.5).abs() < 1e-12),
+            "{interval:?}"
+        );
     }
 }

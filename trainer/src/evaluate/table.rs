@@ -6,7 +6,8 @@ use super::bootstrap::intervals;
 use super::figure::interval;
 use super::{Difference, Figure, Four, Row, Statistics};
 
-/// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, of the readers to
+/// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, in a box drawn round the
+/// first reader's marks and, where that was tried, in boxes drawn round another reader's, of the readers to
 /// one another on the same lesions, of the mean of the other readers to each (on the lesions of them that have three
 /// readers or more), and of the box alone to the readers.
 ///
@@ -21,6 +22,11 @@ pub struct Table {
     pub model_over_readers: Option<Four<Estimate>>,
     /// The same with every lesion weighed once: of the mean over lesions of the mean within a lesion.
     pub model_over_readers_by_lesion: Option<Four<Estimate>>,
+    /// The cascade's means in boxes drawn round another reader's marks ([`Careless::others_boxes`]) over the readers', in
+    /// mm; absent where these boxes were not tried or not every measured lesion has two readers.
+    ///
+    /// [`Careless::others_boxes`]: super::Careless::others_boxes
+    pub model_in_others_boxes_over_readers: Option<Four<Estimate>>,
     /// The means of the other readers' mean over the readers', in mm; absent where not every measured lesion has three
     /// readers.
     pub others_over_readers: Option<Four<Estimate>>,
@@ -72,20 +78,27 @@ pub(super) struct Kind {
 }
 
 /// Everything that is compared.
-pub(super) const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 5] = [
     Kind { name: "model", word: "model", of: |row| &row.model },
+    Kind {
+        name: "model, other's box",
+        word: "others_box",
+        of: |row| row.careless.as_ref().map_or(&[], |careless| &careless.others_boxes),
+    },
     Kind { name: "readers", word: "readers", of: |row| &row.readers },
     Kind { name: "others' mean", word: "others", of: |row| &row.others },
     Kind { name: "box only", word: "box_only", of: |row| &row.box_only },
 ];
 
 const MODEL: usize = 0;
-const READERS: usize = 1;
-const OTHERS: usize = 2;
-const BOX_ONLY: usize = 3;
+const OTHERS_BOX: usize = 1;
+const READERS: usize = 2;
+const OTHERS: usize = 3;
+const BOX_ONLY: usize = 4;
 
 /// The ratios of means, in the order in which they follow the means.
-const RATIOS: [[usize; 2]; 3] = [[MODEL, READERS], [OTHERS, READERS], [BOX_ONLY, MODEL]];
+const RATIOS: [[usize; 2]; 4] =
+    [[MODEL, READERS], [OTHERS_BOX, READERS], [OTHERS, READERS], [BOX_ONLY, MODEL]];
 
 /// Of one kind: in millimetres, in pixels.
 fn statistics(rows: &[&Row], kind: &Kind) -> [Statistics; 2] {
@@ -140,12 +153,14 @@ impl Table {
         let is_told = |comparison: &Comparison| comparison.count > 0 || comparison.of == KINDS[MODEL].name;
         let comparisons = comparisons.filter(is_told).collect();
         let readers = rows.iter().map(|row| row.reader_count()).min().unwrap_or(0);
-        let [model, others, box_only, model_by_lesion] =
-            [0, 1, 2, 3].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
+        let [model, others_box, others, box_only, model_by_lesion] =
+            [0, 1, 2, 3, 4].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
         Self {
             comparisons,
             model_over_readers: (readers > 1).then_some(model),
             model_over_readers_by_lesion: (readers > 1).then_some(model_by_lesion),
+            model_in_others_boxes_over_readers: (readers > 1 && others_box.long.value.is_finite())
+                .then_some(others_box),
             others_over_readers: (readers > 2).then_some(others),
             box_only_over_model: box_only,
         }
@@ -183,6 +198,9 @@ impl fmt::Display for Table {
             let last = "mm, every lesion weighed once";
             line(f, "the same, by lesion", ratios.into_array().map(cell), last)?;
         }
+        if let Some(ratios) = &self.model_in_others_boxes_over_readers {
+            line(f, "the same, other's box", ratios.into_array().map(cell), "mm, 95 % by patient")?;
+        }
         if let Some(ratios) = &self.others_over_readers {
             line(f, "others' mean / readers", ratios.into_array().map(cell), "mm, 95 % by patient")?;
         }
@@ -194,6 +212,10 @@ impl fmt::Display for Table {
 mod tests {
     use super::super::row::{example, refused};
     use super::*;
+
+    fn others(table: &Table) -> &Comparison {
+        table.comparisons.iter().find(|comparison| comparison.of == KINDS[OTHERS].name).unwrap()
+    }
 
     #[test]
     fn the_ratio_is_that_of_the_means_and_its_interval_holds_it() {
@@ -208,7 +230,7 @@ mod tests {
         assert_eq!(table.box_only_over_model.long.value, 2.0);
         assert_eq!(
             (table.comparisons[MODEL].mm.long.mean, table.comparisons[MODEL].px.short.deviation),
-            (1.5, 0.5)
+            (1.5, (0.25_f64 * 40.0 / 39.0).sqrt())
         );
     }
 
@@ -231,8 +253,28 @@ mod tests {
             Row { box_only: vec![example(0, 12.0, 1.0, 2.0).box_only[0]; 3], ..example(0, 12.0, 1.0, 2.0) };
         row.others = example(0, 12.0, 1.5, 2.0).model;
         let table = Table::of(&[&row]);
-        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 1));
+        assert_eq!((others(&table).of, others(&table).count), ("others' mean", 1));
         assert_eq!(table.others_over_readers.unwrap().into_array().map(|ratio| ratio.value), [0.75; 4]);
+    }
+
+    #[test]
+    fn a_box_of_another_readers_has_a_figure_of_its_own_where_it_was_tried() {
+        use super::super::{BOX_SIZES, Careless, Nothing};
+
+        let row = example(0, 12.0, 1.0, 2.0);
+        let careless = Careless {
+            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
+            redrawn: Vec::new(),
+            others_boxes: example(0, 12.0, 1.5, 2.0).model,
+        };
+        let tried = Table::of(&[&Row { careless: Some(careless), ..row.clone() }]);
+        let of = |ratios: Option<Four<Estimate>>| ratios.map(|ratios| ratios.long.value);
+        assert_eq!(
+            (of(tried.model_over_readers), of(tried.model_in_others_boxes_over_readers)),
+            (Some(0.5), Some(0.75))
+        );
+        assert!(tried.to_string().contains("  the same, other's box "), "{tried}");
+        assert_eq!(of(Table::of(&[&row]).model_in_others_boxes_over_readers), None);
     }
 
     /// Lesions of 20 patients of which every fourth is hard for cascade and readers; it may be refused.
@@ -275,11 +317,11 @@ mod tests {
             rows[patient].others = example(0, 12.0, 1.5, 2.0).model;
         }
         let table = Table::of(&rows.iter().collect::<Vec<_>>());
-        assert_eq!((table.comparisons[OTHERS].of, table.comparisons[OTHERS].count), ("others' mean", 2));
-        assert_eq!(table.comparisons[OTHERS].mm.long.interval, [1.5; 2]);
+        assert_eq!((others(&table).of, others(&table).count), ("others' mean", 2));
+        assert_eq!(others(&table).mm.long.interval, [1.5; 2]);
         rows[1].others = Vec::new();
         let table = Table::of(&rows.iter().collect::<Vec<_>>());
-        let Deviations { mean, interval, .. } = table.comparisons[OTHERS].mm.long;
+        let Deviations { mean, interval, .. } = others(&table).mm.long;
         assert!(mean == 1.5 && interval.iter().all(|end| end.is_nan()), "one patient has none: {interval:?}");
     }
 

@@ -13,7 +13,7 @@ pub const MASK: &str = "mask";
 pub const THETA: &str = "theta";
 
 /// What an untrained network answers for θ: the lesion in the middle, its long axis horizontal, and of the size
-/// that it has in a box 2.25 times as large, the mean of the paper's law: s = 1 / (2.25 *
+/// that it has in a box 2.25 times as large, the mean of the law of boxes: s = 1 / (2.25 *
 /// [`MARGIN`](recist::image::MARGIN) * [`LONG_AXIS_FRACTION`](recist::geometry::LONG_AXIS_FRACTION)).
 const THETA_START: [f32; 5] = [0.0, 0.0, 1.0, 0.0, -0.523];
 

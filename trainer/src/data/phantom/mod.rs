@@ -190,8 +190,8 @@ mod tests {
                 for p in keypoints.to_array() {
                     assert!((0.0..=limit).contains(&p.x) && (0.0..=limit).contains(&p.y), "phantom {index}");
                 }
-                let long = keypoints.long_end - keypoints.long_start;
-                let short = keypoints.short_end - keypoints.short_start;
+                let long = keypoints.long().vector();
+                let short = keypoints.short().vector();
                 assert!(long.dot(short).abs() < 1e-6 * long.length() * short.length(), "phantom {index}");
             }
         }

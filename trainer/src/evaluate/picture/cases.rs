@@ -83,8 +83,7 @@ fn draw_case(canvas: &mut Canvas, corner: Place, row: &Row, packs: &[Pack]) -> R
     let mut text = format!("readers {:.1} mm", row.long_mm());
     if let Ok(found) = row.found {
         axes(&found.keypoints, MODEL);
-        let ends = found.keypoints;
-        let long = row.spacing.distance_mm(ends.long_start, ends.long_end);
+        let long = found.keypoints.long().length_mm(row.spacing);
         text += &format!(", model {long:.1} mm, {:.2}", found.confidence);
     }
     let strip = Rectangle::new(corner + Place::new(0, TILE - 30), Size::new(TILE.unsigned_abs(), 30));
