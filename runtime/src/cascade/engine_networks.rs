@@ -49,7 +49,7 @@ pub enum PlansError {
     },
 }
 
-const PATCH: Shape = Shape { channels: 1, height: PATCH_SIZE, width: PATCH_SIZE };
+const PATCH: Shape = Shape::new(1, PATCH_SIZE, PATCH_SIZE);
 
 impl<'a> Plans<'a> {
     /// Validates both plans of a bundle.
@@ -64,8 +64,8 @@ impl<'a> Plans<'a> {
             let count = ports.len();
             (count, [ports.next().map(|p| p.shape), ports.next().map(|p| p.shape)])
         };
-        let mask = Shape { channels: 1, height: MASK_SIZE, width: MASK_SIZE };
-        let numbers = Shape { channels: 5, height: 1, width: 1 };
+        let mask = Shape::new(1, MASK_SIZE, MASK_SIZE);
+        let numbers = Shape::vector(5);
         let takes_a_patch = |plan: &Plan<'_>| shapes(&mut plan.inputs()) == (1, [Some(PATCH), None]);
         let gives = shapes(&mut localization.outputs());
         if !takes_a_patch(&localization) || gives != (2, [Some(mask), Some(numbers)]) {

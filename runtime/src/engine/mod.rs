@@ -48,6 +48,7 @@ mod network;
 mod packing;
 mod plan;
 mod planner;
+mod shape;
 mod split;
 mod sums;
 mod tensor;
@@ -55,9 +56,10 @@ mod validate;
 
 pub use executor::RunError;
 pub use kernels::{Kernel, KernelError};
-pub use network::{Convolution, Network, Operator, Shape, Tensor, TensorId};
+pub use network::{Convolution, Network, Operator, Tensor, TensorId};
 pub use plan::{Plan, PlanError, Port};
 pub use planner::{CompileError, compile};
+pub use shape::Shape;
 pub use split::Split;
 
 /// The largest activation: seven bits.

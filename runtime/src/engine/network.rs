@@ -1,17 +1,8 @@
+use super::Shape;
+
 /// A tensor's place in [`Network::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TensorId(pub usize);
-
-/// The size of a tensor; there is no batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Channels, at least 1.
-    pub channels: usize,
-    /// Rows, at least 1.
-    pub height: usize,
-    /// Columns, at least 1.
-    pub width: usize,
-}
 
 /// A quantised tensor: `(q - zero_point) * scale` with q in 0..=127.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -265,17 +265,13 @@ impl Port {
     /// How many float32 the port takes or gives.
     #[must_use]
     pub const fn values(&self) -> usize {
-        self.shape.channels * self.shape.height * self.shape.width
+        self.shape.elements()
     }
 }
 
 impl TensorRecord {
     fn port(&self) -> Port {
-        let shape = Shape {
-            channels: self.channels as usize,
-            height: self.height as usize,
-            width: self.width as usize,
-        };
+        let shape = Shape::new(self.channels as usize, self.height as usize, self.width as usize);
         #[allow(clippy::cast_possible_truncation, reason = "validated to be at most 127")]
         let zero_point = self.zero_point.min(LARGEST.into()) as u8;
         Port { shape, scale: self.scale, zero_point }

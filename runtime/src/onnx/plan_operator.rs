@@ -59,7 +59,7 @@ impl EvalOp for PlanOperator {
         let plan = Plan::open(self.plan.as_slice()).map_err(|error| format_err!("{error}"))?;
         let input = inputs[0].try_as_plain_ram()?;
         let mut outputs: Vec<Vec<f32>> =
-            self.outputs.iter().map(|shape| vec![0.0; shape.channels * shape.height * shape.width]).collect();
+            self.outputs.iter().map(|shape| vec![0.0; shape.elements()]).collect();
         let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
         let mut workspace = vec![0; plan.workspace_bytes()];
         plan.run(&mut workspace, &[input.as_slice::<f32>()?], &mut slices, self.kernel)

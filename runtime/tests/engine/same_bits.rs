@@ -17,7 +17,7 @@ pub(crate) fn kernels() -> Vec<Kernel> {
 pub(crate) fn inputs(network: &Network, random: &mut Random) -> Vec<Vec<f32>> {
     let values = |id: &recist::engine::TensorId| {
         let shape = network.tensors[id.0].shape;
-        (0..shape.channels * shape.height * shape.width).map(|_| random.unit()).collect()
+        (0..shape.elements()).map(|_| random.unit()).collect()
     };
     network.inputs.iter().map(values).collect()
 }

@@ -66,10 +66,9 @@ pub fn int8(name: &str, graph: &Graph, lowered: &Lowered, metadata: Metadata<'_>
     let mut names = names.clone();
     let mut file = File::default();
     for &input in &network.inputs {
-        let engine::Shape { channels, height, width } = network.tensors[input.0].shape;
         let rounded = format!("{}.rounded", names[input.0]);
         let given = std::mem::replace(&mut names[input.0], rounded);
-        file.input(&given, Shape::new(channels, height, width));
+        file.input(&given, network.tensors[input.0].shape);
         file.round(network, input, &given, &names[input.0], false);
     }
     for operator in &network.operators {
@@ -98,7 +97,7 @@ pub fn int8(name: &str, graph: &Graph, lowered: &Lowered, metadata: Metadata<'_>
                 file.round(network, output, &exact, name, true);
             }
             engine::Operator::AveragePool { input, kernel, .. } => {
-                let engine::Shape { height, width, .. } = network.tensors[input.0].shape;
+                let Shape { height, width, .. } = network.tensors[input.0].shape;
                 if [height, width] == [*kernel; 2] {
                     file.node("GlobalAveragePool", &[name_of(*input)], &exact, vec![]);
                 } else {

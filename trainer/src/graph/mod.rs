@@ -12,7 +12,6 @@
 mod operator;
 mod parameter;
 mod scope;
-mod shape;
 mod summary;
 
 use std::fmt;
@@ -20,8 +19,9 @@ use std::fmt;
 pub use operator::{Convolution, Operator, ShapeError, Window};
 pub use parameter::{Parameter, Role};
 pub use scope::Scope;
-pub use shape::Shape;
 pub use summary::{Summary, SummaryRow};
+// One type, so that a shape is never carried from one form into another.
+pub use recist::engine::Shape;
 
 /// One value of a graph: the result of one of its nodes.
 ///

@@ -209,10 +209,9 @@ impl Lowering<'_> {
     }
 
     fn push(&mut self, node: &Node, value: Value, quantisation: Quantisation) -> engine::TensorId {
-        let shape = node.shape();
         let id = engine::TensorId(self.network.tensors.len());
         self.network.tensors.push(engine::Tensor {
-            shape: engine::Shape { channels: shape.channels, height: shape.height, width: shape.width },
+            shape: node.shape(),
             scale: quantisation.scale,
             zero_point: quantisation.zero_point,
         });

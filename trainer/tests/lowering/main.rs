@@ -62,7 +62,7 @@ fn engine_outputs(onnx: &[u8], patch: &[f32]) -> Vec<(Vec<f32>, f32)> {
     let plan = Plan::open(plan.as_slice()).unwrap();
     let tensors = network.outputs.iter().map(|output| network.tensors[output.0]);
     let mut outputs: Vec<(Vec<f32>, f32)> =
-        tensors.map(|t| (vec![0.0; t.shape.channels * t.shape.height * t.shape.width], t.scale)).collect();
+        tensors.map(|t| (vec![0.0; t.shape.elements()], t.scale)).collect();
     let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|(values, _)| values.as_mut_slice()).collect();
     plan.run(&mut vec![0; plan.workspace_bytes()], &[patch], &mut slices, Kernel::best()).unwrap();
     outputs

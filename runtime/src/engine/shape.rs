@@ -1,8 +1,8 @@
-use std::fmt;
+use core::fmt;
 
-/// The shape of one image's value, without the batch: channels, rows, columns.
+/// The shape of one image's value, without a batch: channels, rows, columns.
 ///
-/// A vector of n numbers is n x 1 x 1.
+/// A vector of n numbers is n x 1 x 1. Of a tensor of the engine each is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// Channels, or the length of a vector.
