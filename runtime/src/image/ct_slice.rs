@@ -71,7 +71,7 @@ impl<'a> CtSlice<'a> {
     /// The lowest value of the Hounsfield scale as most scanners store it. What is lower (often -2000 or -3024) is
     /// padding outside the field of view, where there is nothing: as it is, it would stretch the range of grey values
     /// and make the lesion paler than its surroundings.
-    pub const LEAST_HU: f32 = -1024.0;
+    pub const LEAST_HU: i16 = -1024;
 
     /// The slice of `width` x `height` pixels whose rows begin `row_stride` samples apart.
     ///
@@ -145,13 +145,14 @@ impl<'a> CtSlice<'a> {
     pub(crate) fn clamped(&self, x: isize, y: isize) -> f32 {
         let clamp = |v: isize, n: usize| v.max(0).unsigned_abs().min(n - 1);
         let at = clamp(y, self.height) * self.row_stride + clamp(x, self.width);
-        let sample = match self.samples {
-            Samples::I16(samples) => f32::from(samples[at]),
-            Samples::LittleEndian(samples) => f32::from(i16::from_le_bytes(samples[at])),
+        let least = f32::from(Self::LEAST_HU);
+        match self.samples {
+            Samples::I16(samples) => f32::from(samples[at].max(Self::LEAST_HU)),
+            Samples::LittleEndian(samples) => f32::from(i16::from_le_bytes(samples[at]).max(Self::LEAST_HU)),
+            // What is not finite stays, to be refused.
+            Samples::F32(samples) if samples[at] < least && samples[at].is_finite() => least,
             Samples::F32(samples) => samples[at],
-        };
-        // What is not finite stays, to be refused.
-        if sample < Self::LEAST_HU && sample.is_finite() { Self::LEAST_HU } else { sample }
+        }
     }
 }
 
