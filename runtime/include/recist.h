@@ -214,7 +214,7 @@ typedef struct recist_options {
 
 /* Bits of recist_measurement.warnings: the measurement stands, look at it twice. */
 #define RECIST_WARNING_NO_SPACING 1         /* no pixel spacing, so no millimetres */
-#define RECIST_WARNING_BEYOND_SLICE 2       /* the box, as a square, reaches beyond the slice */
+#define RECIST_WARNING_BEYOND_SLICE 2       /* the box, as a square, reaches the slice's edge */
 #define RECIST_WARNING_LOW_CONFIDENCE 4     /* an endpoint is not clear */
 #define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the slice or the view ends */
 #define RECIST_WARNING_NOT_PERPENDICULAR 16 /* the axes seen were far from perpendicular */

@@ -56,7 +56,8 @@ impl Neighbourhood {
 /// values within three pixels of the maximum (the paper takes the maximum itself).
 ///
 /// On ideal maps at least three pixels from the edge it is exact to 0.02 pixel. Where readers disagree a trained
-/// map is the mean of Gaussians at their endpoints, and the centre of mass is the mean endpoint. A map without a positive value has confidence 0.
+/// map is the mean of Gaussians at their endpoints, and the centre of mass is the mean endpoint. A map without a
+/// positive value has confidence 0.
 ///
 /// # Panics
 /// If the map has another size than stated.

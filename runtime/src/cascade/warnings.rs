@@ -12,12 +12,13 @@ pub const LOW_OVERLAP: f64 = 0.5;
 pub enum Warning {
     /// The pixel spacing is unknown, so there are no millimetres.
     NoSpacing = 1,
-    /// The box, grown to a square, reaches beyond the slice, where the nearest edge sample counted.
+    /// The box, grown to a square, reaches the slice's edge, to within a pixel, or beyond it, where the nearest edge
+    /// sample counted: the lesion may be cut off.
     BeyondSlice = 2,
     /// An endpoint's confidence is below [`LOW_CONFIDENCE`].
     LowConfidence = 4,
-    /// An endpoint lies near the edge of the canonical patch, or ends an axis within two pixels of the slice's edge: the
-    /// lesion may go on beyond what was seen.
+    /// An endpoint lies near the edge of the canonical patch, or ends an axis within two pixels of the slice's edge:
+    /// the lesion may go on beyond what was seen.
     NearEdge = 8,
     /// The axes that were seen are more than 20 degrees from perpendicular.
     NotPerpendicular = 16,
@@ -78,11 +79,11 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoSpacing => "no pixel spacing: lengths in pixels only",
-            Self::BeyondSlice => "the box, grown to a square, reaches beyond the slice",
+            Self::BeyondSlice => "the box, as a square, reaches the slice's edge: is the lesion cut off?",
             Self::LowConfidence => "low confidence: check the endpoints",
-            Self::NearEdge => "an endpoint lies near the edge of the slice or of what the model saw: the lesion may go on there",
+            Self::NearEdge => "an endpoint lies near the edge of the slice or of what the model saw",
             Self::NotPerpendicular => "the axes seen were far from perpendicular: check the endpoints",
-            Self::FillsBox => "what was measured fills the box: check that it is the lesion alone, or draw the box larger",
+            Self::FillsBox => "what was measured fills the box: is it the lesion alone?",
             Self::LowOverlap => "mask and axes hardly show the same lesion: check the endpoints",
             Self::OutsideBox => "an axis ends outside the box: check that it is the lesion that was meant",
         })

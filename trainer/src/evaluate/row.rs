@@ -110,7 +110,8 @@ pub(super) fn against(found: &Keypoints, lesion: &Lesion) -> Vec<Difference> {
 }
 
 /// What the box alone says: its middle, its side over the mean of the law's scale, the long axis across, and a
-/// short axis of three quarters. A slanted axis is longer than its rectangle is wide, so the guess is some 7 % too short.
+/// short axis of three quarters. A slanted axis is longer than its rectangle is wide, so the guess is some 7 % too
+/// short.
 fn guess(area: LesionBox) -> Keypoints {
     let [lowest, highest] = BOX_SCALE;
     let center = area.center();

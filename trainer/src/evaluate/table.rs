@@ -22,8 +22,8 @@ pub struct Table {
     pub model_over_readers: Option<Four<Estimate>>,
     /// The same with every lesion weighed once: of the mean over lesions of the mean within a lesion.
     pub model_over_readers_by_lesion: Option<Four<Estimate>>,
-    /// The cascade's means in boxes drawn round another reader's marks ([`Careless::others_boxes`]) over the readers', in
-    /// mm; absent where these boxes were not tried or not every measured lesion has two readers.
+    /// The cascade's means in boxes drawn round another reader's marks ([`Careless::others_boxes`]) over the readers',
+    /// in mm; absent where these boxes were not tried or not every measured lesion has two readers.
     ///
     /// [`Careless::others_boxes`]: super::Careless::others_boxes
     pub model_in_others_boxes_over_readers: Option<Four<Estimate>>,

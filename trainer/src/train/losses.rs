@@ -14,8 +14,8 @@ pub struct LossWeights {
     /// `L_HM`: the heatmaps' mean squared error, the sum over the stacks.
     pub heatmaps: f64,
     /// `L_cos`: the mean of cos² of the angle between the axes. The paper (section 2.2) says that the cosine
-    /// "should always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for parallel
-    /// ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
+    /// "should always be 1"; two axes are perpendicular where it is 0. So this is 0 for perpendicular axes and 1 for
+    /// parallel ones. An axis of less than a heatmap's pixel has no direction, and costs nothing.
     pub cosine: f64,
     /// The mean distance of the last stack's four endpoints; not in the paper. One that is further than the decoding's
     /// reach counts as that far and has no gradient: no change within the window would bring it there, the heatmaps

@@ -248,9 +248,10 @@ mod tests {
             a.png,-1,10,31,42,0.5,0.5\n\
             missing.png,10,10,42,42,,\n\
             a.png,-1,10,31,42,,\n";
-        let second = "case 2, a.png: warning: the box, grown to a square, reaches beyond the slice";
+        let second =
+            "case 2, a.png: warning: the box, as a square, reaches the slice's edge: is the lesion cut off?";
         let last = "case 4, a.png: warning: no pixel spacing: lengths in pixels only; \
-                    the box, grown to a square, reaches beyond the slice";
+                    the box, as a square, reaches the slice's edge: is the lesion cut off?";
         for jobs in [1, 3] {
             let folder = Folder::new(&format!("warned-{jobs}"), cases);
             let (asked, mut told) = (AtomicUsize::new(0), vec![]);
