@@ -27,9 +27,9 @@ cargo rustc --quiet -p recist-runtime --no-default-features --profile device --l
     --crate-type staticlib,cdylib -- -C "link-arg=-Wl,-soname,librecist.so.$abi"
 built=target/${CARGO_BUILD_TARGET:-}/device
 
-# What else lies in the folder stays, also beside these files.
+# What else lies in the folder stays, also beside these files and another ABI's library.
 share=$package/share/recist
-rm -rf "$package"/include/recist.{h,hpp} "$package"/lib/librecist.{a,so,so.[0-9]} "$share"/{SOUP.md,LICENSE-*,licences} \
+rm -rf "$package"/include/recist.{h,hpp} "$package"/lib/librecist.{a,so,"so.$abi"} "$share"/{SOUP.md,LICENSE-MIT,LICENSE-APACHE,licences} \
     "$share"/examples/{measure.c,measure.cpp,CMakeLists.txt} "$share"/models/{edge.recist,README.md}
 mkdir -p "$package"/{include,lib/pkgconfig} "$share"/{examples,models}
 # First of all: by it the next call knows a package, even one that was not finished.

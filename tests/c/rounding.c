@@ -2,7 +2,7 @@
  *   rounding BUNDLE SLICE SIDE X0 Y0 X1 Y1
  * SLICE is a square of int16_t. Prints a line for each: its name; the status of recist_memory_required, recist_open,
  * recist_self_test and recist_measure; whether the measurement has the bits of the first; the status of
- * recist_measure with a spacing that is nearly 0. */
+ * recist_measure with a spacing that is nearly 0, and with one of -0. */
 #include <fenv.h>
 #include <stddef.h>
 #include <string.h>
@@ -45,8 +45,8 @@ int main(int argc, char **argv)
     for (i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         recist_measurement result = RECIST_MEASUREMENT_INIT;
         recist_measurement spare_result = RECIST_MEASUREMENT_INIT;
-        recist_slice tiny = slice;
-        recist_status required, open, tested, measured, spaced;
+        recist_slice tiny = slice, none = slice;
+        recist_status required, open, tested, measured, spaced, unspaced;
         size_t never;
 #ifdef __SSE2__
         if (!strcmp(modes[i].name, "flushed")) _mm_setcsr(_mm_getcsr() | 0x8040);
@@ -60,11 +60,14 @@ int main(int argc, char **argv)
         measured = recist_measure(model, &slice, &box, NULL, &result);
         tiny.row_spacing_mm = tiny.column_spacing_mm = 1e-310;
         spaced = recist_measure(model, &tiny, &box, NULL, &spare_result);
+        none.row_spacing_mm = none.column_spacing_mm = -0.0;
+        unspaced = recist_measure(model, &none, &box, NULL, &spare_result);
         fesetround(FE_TONEAREST);
         if (open == RECIST_OK) recist_close(spare);
         if (i == 0) first = result;
-        printf("%s %d %d %d %d %d %d\n", modes[i].name, (int)required, (int)open, (int)tested, (int)measured,
-               memcmp(&first, &result, offsetof(recist_measurement, crop_ns)) == 0, (int)spaced);
+        printf("%s %d %d %d %d %d %d %d\n", modes[i].name, (int)required, (int)open, (int)tested, (int)measured,
+               memcmp(&first, &result, offsetof(recist_measurement, crop_ns)) == 0, (int)spaced,
+               (int)unspaced);
     }
     return 0;
 }

@@ -19,8 +19,8 @@ fn a_thread_that_does_not_round_to_nearest_is_refused_and_one_that_flushes_tiny_
         .args(format!("slice.raw {} {x0} {y0} {x1} {y1}", toy::SIZE).split(' '))
         .current_dir(&folder.0));
     let refused = Status::Rounding as i32;
-    let refused = format!("{refused} {refused} {refused} {refused} 0 {refused}");
-    let measured = format!("0 0 0 0 1 {}", Status::Spacing as i32);
+    let refused = format!("{refused} {refused} {refused} {refused} 0 {refused} {refused}");
+    let measured = format!("0 0 0 0 1 {} 0", Status::Spacing as i32);
     let mut want =
         format!("nearest {measured}\nup {refused}\ndown {refused}\nzero {refused}\nagain {measured}\n");
     if cfg!(target_arch = "x86_64") {

@@ -190,7 +190,7 @@ fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values()
         ),
         ("stored values without their intercept", |hu| hu + 1024 - 32768, Some("100 % of it lies beyond")),
         ("grey values", |hu| (hu + 1000) * 50 - 32768, Some("a 16-bit PNG holds Hounsfield units + 32768")),
-        ("metal in one of 100 samples", |hu| if hu == 40 { 30_000 } else { hu }, None),
+        ("metal in one of 200 samples", |hu| if hu == 40 { 30_000 } else { hu }, None),
     ];
     let path = std::env::temp_dir().join(format!("recist-coding-{}.png", std::process::id()));
     for (name, coding, want) in codings {
@@ -199,6 +199,27 @@ fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values()
         let error = CtFile::read(&path, None).err().map(|error| error.to_string());
         assert_eq!(error.is_some(), want.is_some(), "{name}: {error:?}");
         assert!(error.is_none_or(|error| error.contains(want.unwrap())), "{name}");
+    }
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn one_sample_in_a_hundred_may_lie_beyond_the_hounsfield_scale_and_any_number_may_be_padding() {
+    let path = std::env::temp_dir().join(format!("recist-beyond-{}.png", std::process::id()));
+    for (count, value, lowest, is_read) in [
+        (4, 20_001, -1000, true),
+        (5, 20_001, -1000, false),
+        (5, 20_000, -1000, true),
+        (4, -4097, -5000, true),
+        (5, -4097, -5000, false),
+        (5, -4096, -5000, true),
+        (300, -32_768, -32_768, true),
+    ] {
+        let mut samples = [40_i16; 400];
+        samples[0] = lowest;
+        samples[1..=count].fill(value);
+        write_grey16(&path, [200, 2], &samples).unwrap();
+        assert_eq!(CtFile::read(&path, None).is_ok(), is_read, "{count} of {value}, lowest {lowest}");
     }
     fs::remove_file(path).unwrap();
 }

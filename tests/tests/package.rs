@@ -114,14 +114,16 @@ fn a_folder_that_is_no_earlier_package_is_refused_and_left_as_it_is() {
 #[test]
 fn an_earlier_package_is_replaced_and_what_else_its_folder_holds_stays() {
     let checkout = Checkout::new("replaced");
-    let old = ["lib/librecist.so.0", "share/recist/licences/old/LICENSE"];
+    let old = ["share/recist/licences/old/LICENSE"];
     for file in ["lib/pkgconfig/recist.pc", "include/recist.h"].into_iter().chain(old) {
         checkout.write(&format!("prefix/{file}"), "old");
     }
     let kept = [
         "bin/program",
         "lib/libother.so",
+        "lib/librecist.so.0",
         "lib/librecist.so.1.sig",
+        "share/recist/LICENSE-OWN",
         "lib/pkgconfig/other.pc",
         "include/other.h",
         "share/recist/models/own.recist",

@@ -9,6 +9,7 @@ mod status;
 mod structs;
 
 use core::ffi::{c_char, c_void};
+use core::hint::black_box;
 use core::panic::AssertUnwindSafe;
 
 use crate::bundle::Bundle;
@@ -256,8 +257,9 @@ unsafe fn ct_slice<'a>(slice: &RecistSlice) -> Result<CtSlice<'a>, Status> {
         height.checked_sub(1).and_then(|n| n.checked_mul(stride)).and_then(|n| n.checked_add(width));
     let samples = samples.filter(|n| *n <= isize::MAX.unsigned_abs() / 2).ok_or(Status::Slice)?;
     let spacing = match [slice.row_spacing_mm, slice.column_spacing_mm] {
-        // By its bits: a thread that flushes tiny numbers takes them all for 0.
-        given if given.iter().all(|mm| mm.to_bits() == 0) => None,
+        // By the bits, which the compiler may not know to be a number's: a thread that flushes tiny numbers takes
+        // them all for 0.
+        given if given.iter().all(|mm| black_box(mm.to_bits()) << 1 == 0) => None,
         [row, column] => Some(PixelSpacing::new(row, column).map_err(|_| Status::Spacing)?),
     };
     // SAFETY: not NULL and aligned (checked above); the samples fit a slice and are readable by the caller's

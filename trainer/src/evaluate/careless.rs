@@ -23,8 +23,10 @@ pub struct Careless {
     /// are none.
     pub redrawn: Vec<Result<[f64; 2], Nothing>>,
     /// In boxes drawn round the marks of each reader in turn, against the other readers: a box round a reader's own
-    /// marks tells how long that reader found the lesion. Boxes in which nothing was found are left out.
+    /// marks tells how long that reader found the lesion.
     pub others_boxes: Vec<Difference>,
+    /// Those of these boxes in which nothing was found.
+    pub others_boxes_unmeasured: Unmeasured,
 }
 
 /// How well lesions are measured in boxes of one size.
@@ -82,14 +84,19 @@ impl Careless {
                 [keypoints.long(), keypoints.short()].map(|axis| axis.length_mm(row.spacing))
             }));
         }
-        let mut others_boxes = Vec::new();
+        let (mut others_boxes, mut nothing) = (Vec::new(), Vec::new());
         for reader in 0..if lesion.readers.len() > 1 { lesion.readers.len() } else { 0 } {
-            let found = find(readers_box(lesion, reader))?;
-            let differences = found.map_or_else(|_| Vec::new(), |found| against(&found.keypoints, lesion));
-            let others = differences.into_iter().enumerate().filter(|(other, _)| *other != reader);
-            others_boxes.extend(others.map(|(_, difference)| difference));
+            match find(readers_box(lesion, reader))? {
+                Ok(found) => {
+                    let mut differences = against(&found.keypoints, lesion);
+                    differences.remove(reader);
+                    others_boxes.extend(differences);
+                }
+                Err(why) => nothing.push(why),
+            }
         }
-        Ok(Self { sizes, redrawn, others_boxes })
+        let others_boxes_unmeasured = nothing.into_iter().collect();
+        Ok(Self { sizes, redrawn, others_boxes, others_boxes_unmeasured })
     }
 
     /// The absolute distances of the redrawn boxes' axes to their medians in mm, long (0) or short (1).
@@ -140,6 +147,17 @@ fn percentile_95(mut values: Vec<f64>) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
+/// What is found where every box of another size is refused and no other was tried.
+#[cfg(test)]
+pub(super) fn refused_everywhere() -> Careless {
+    Careless {
+        sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
+        redrawn: Vec::new(),
+        others_boxes: Vec::new(),
+        others_boxes_unmeasured: Unmeasured::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::evaluate;
@@ -154,7 +172,7 @@ mod tests {
     fn the_spread_is_round_each_lesions_own_median() {
         let with = |lengths: Vec<f64>| {
             let redrawn = lengths.into_iter().map(|length| Ok([length, 5.0])).collect();
-            let careless = Careless { sizes: [REFUSED; 5], redrawn, others_boxes: Vec::new() };
+            let careless = Careless { redrawn, ..refused_everywhere() };
             Row { careless: Some(careless), ..example(0, 10.0, 1.0, 2.0) }
         };
         let steady = with(vec![30.0; 20]);
@@ -176,7 +194,7 @@ mod tests {
         let mut row = example(0, 10.0, 1.0, 2.0);
         let mut sizes = [REFUSED; 5];
         sizes[1] = Ok(example(0, 10.0, 2.5, 0.0).model);
-        row.careless = Some(Careless { sizes, redrawn: Vec::new(), others_boxes: Vec::new() });
+        row.careless = Some(Careless { sizes, ..refused_everywhere() });
         let all = BoxSize::all(&[&row]);
         assert_eq!((all[1].size, all[1].unmeasured.refused, all[1].mm), (1.6, 0, Four::from_fn(|_| 2.5)));
         assert_eq!((all[0].size, all[0].unmeasured.refused), (1.3, 1));

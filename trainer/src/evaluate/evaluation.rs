@@ -179,6 +179,7 @@ impl fmt::Display for Group {
 
 #[cfg(test)]
 mod tests {
+    use super::super::careless::refused_everywhere;
     use super::super::row::{example, refused};
     use super::super::{Careless, Nothing};
     use super::*;
@@ -229,11 +230,7 @@ mod tests {
 
     #[test]
     fn of_lesions_that_all_were_refused_there_is_no_error_to_read() {
-        let careless = Careless {
-            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
-            redrawn: vec![Err(Nothing::Unfit); REDRAWN],
-            others_boxes: Vec::new(),
-        };
+        let careless = Careless { redrawn: vec![Err(Nothing::Unfit); REDRAWN], ..refused_everywhere() };
         let row = |i| Row { careless: Some(careless.clone()), ..refused(i, 12.0, 2.0) };
         let all = Evaluation::of("m", "val", &Report { rows: (0..4).map(row).collect() });
         let text = all.to_string();

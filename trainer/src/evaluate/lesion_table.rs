@@ -83,8 +83,9 @@ fn fields(row: &Row, packs: &[Pack]) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::careless::refused_everywhere;
     use super::super::row::{example, refused};
-    use super::super::{Careless, Nothing, REDRAWN};
+    use super::super::{Careless, REDRAWN};
     use super::*;
     use crate::data::{PackWriter, phantom};
 
@@ -97,11 +98,7 @@ mod tests {
         writer.finish().unwrap();
         let packs = [Pack::open(&path).unwrap()];
 
-        let careless = |redrawn| Careless {
-            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
-            redrawn,
-            others_boxes: Vec::new(),
-        };
+        let careless = |redrawn| Careless { redrawn, ..refused_everywhere() };
         let of = |row: Row, redrawn| {
             let row = Row { place: (0, 0), careless: Some(careless(redrawn)), ..row };
             let table = lesion_table(&Report { rows: vec![row] }, &packs);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bootstrap::intervals;
 use super::figure::interval;
-use super::{Difference, Figure, Four, Row, Statistics};
+use super::{Difference, Figure, Four, Row, Statistics, Unmeasured};
 
 /// The counterpart of the paper's Table 1: absolute differences of the cascade to the readers, in a box drawn round the
 /// first reader's marks and, where that was tried, in boxes drawn round another reader's, of the readers to
@@ -13,7 +13,8 @@ use super::{Difference, Figure, Four, Row, Statistics};
 ///
 /// The same lesions are those that the cascade measured: what it refused is in none of the comparisons, so that
 /// refusing the hard ones makes it no better beside anyone. A mean is over differences, not over lesions: one with n
-/// readers weighs n in the means of the cascade, of the others' mean and of the box, and n(n - 1)/2 in the readers'.
+/// readers weighs n in the means of the cascade, of the others' mean and of the box, and n(n - 1)/2 in the readers'; in the boxes
+/// round another reader's marks n(n - 1), as much as in the readers'.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// The comparisons that there are, in this order; the cascade's even where it measured nothing.
@@ -27,6 +28,10 @@ pub struct Table {
     ///
     /// [`Careless::others_boxes`]: super::Careless::others_boxes
     pub model_in_others_boxes_over_readers: Option<Four<Estimate>>,
+    /// The same with every lesion weighed once.
+    pub model_in_others_boxes_over_readers_by_lesion: Option<Four<Estimate>>,
+    /// Those boxes in which nothing was found; the readers' differences on their lesions count all the same.
+    pub others_boxes_unmeasured: Unmeasured,
     /// The means of the other readers' mean over the readers', in mm; absent where not every measured lesion has three
     /// readers.
     pub others_over_readers: Option<Four<Estimate>>,
@@ -120,8 +125,9 @@ fn numbers(rows: &[&Row]) -> Vec<f64> {
     let all = KINDS.map(|kind| statistics(rows, &kind));
     let means = all.iter().flatten().map(|statistics| statistics.mean);
     let ratios = RATIOS.map(|[above, below]| all[above][0].mean / all[below][0].mean);
-    let [model, readers] = [MODEL, READERS].map(|kind| by_lesion(rows, &KINDS[kind]).mean);
-    means.chain(ratios).chain([model / readers]).flat_map(Four::into_array).collect()
+    let [model, others_box, readers] =
+        [MODEL, OTHERS_BOX, READERS].map(|kind| by_lesion(rows, &KINDS[kind]).mean);
+    means.chain(ratios).chain([model / readers, others_box / readers]).flat_map(Four::into_array).collect()
 }
 
 impl Table {
@@ -153,14 +159,19 @@ impl Table {
         let is_told = |comparison: &Comparison| comparison.count > 0 || comparison.of == KINDS[MODEL].name;
         let comparisons = comparisons.filter(is_told).collect();
         let readers = rows.iter().map(|row| row.reader_count()).min().unwrap_or(0);
-        let [model, others_box, others, box_only, model_by_lesion] =
-            [0, 1, 2, 3, 4].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
+        let [model, others_box, others, box_only, model_by_lesion, others_box_by_lesion] =
+            [0, 1, 2, 3, 4, 5].map(|ratio| Four::from_fn(|i| estimate(8 * KINDS.len() + 4 * ratio + i)));
+        let tried = readers > 1 && others_box.long.value.is_finite();
         Self {
             comparisons,
             model_over_readers: (readers > 1).then_some(model),
             model_over_readers_by_lesion: (readers > 1).then_some(model_by_lesion),
-            model_in_others_boxes_over_readers: (readers > 1 && others_box.long.value.is_finite())
-                .then_some(others_box),
+            model_in_others_boxes_over_readers: tried.then_some(others_box),
+            model_in_others_boxes_over_readers_by_lesion: tried.then_some(others_box_by_lesion),
+            others_boxes_unmeasured: rows
+                .iter()
+                .filter_map(|row| row.careless.as_ref())
+                .fold(Unmeasured::default(), |all, careless| all + careless.others_boxes_unmeasured),
             others_over_readers: (readers > 2).then_some(others),
             box_only_over_model: box_only,
         }
@@ -191,15 +202,19 @@ impl fmt::Display for Table {
                 Figure(e.value).to_string()
             }
         };
+        let by_lesion = "mm, every lesion weighed once";
         if let Some(ratios) = &self.model_over_readers {
             line(f, "model / readers", ratios.into_array().map(cell), "mm, 95 % by patient")?;
         }
         if let Some(ratios) = &self.model_over_readers_by_lesion {
-            let last = "mm, every lesion weighed once";
-            line(f, "the same, by lesion", ratios.into_array().map(cell), last)?;
+            line(f, "the same, by lesion", ratios.into_array().map(cell), by_lesion)?;
         }
         if let Some(ratios) = &self.model_in_others_boxes_over_readers {
-            line(f, "the same, other's box", ratios.into_array().map(cell), "mm, 95 % by patient")?;
+            let last = format!("mm, 95 % by patient; {}", self.others_boxes_unmeasured);
+            line(f, "other's box / readers", ratios.into_array().map(cell), &last)?;
+        }
+        if let Some(ratios) = &self.model_in_others_boxes_over_readers_by_lesion {
+            line(f, "the same, by lesion", ratios.into_array().map(cell), by_lesion)?;
         }
         if let Some(ratios) = &self.others_over_readers {
             line(f, "others' mean / readers", ratios.into_array().map(cell), "mm, 95 % by patient")?;
@@ -258,23 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn a_box_of_another_readers_has_a_figure_of_its_own_where_it_was_tried() {
-        use super::super::{BOX_SIZES, Careless, Nothing};
+    fn a_box_of_another_readers_has_figures_of_its_own_where_it_was_tried() {
+        use super::super::Careless;
+        use super::super::careless::refused_everywhere;
 
-        let row = example(0, 12.0, 1.0, 2.0);
-        let careless = Careless {
-            sizes: [const { Err(Nothing::Refused) }; BOX_SIZES.len()],
-            redrawn: Vec::new(),
-            others_boxes: example(0, 12.0, 1.5, 2.0).model,
+        let with = |row: Row, millimetres: f64, boxes: usize| {
+            let others_boxes = vec![example(0, 12.0, millimetres, 2.0).model[0]; boxes];
+            let others_boxes_unmeasured = Unmeasured { refused: 1, unfit: 0 };
+            Row {
+                careless: Some(Careless { others_boxes, others_boxes_unmeasured, ..refused_everywhere() }),
+                ..row
+            }
         };
-        let tried = Table::of(&[&Row { careless: Some(careless), ..row.clone() }]);
+        let two = || example(0, 12.0, 1.0, 2.0);
+        let four = || Row { readers: vec![two().readers[0]; 6], ..example(1, 12.0, 1.0, 2.0) };
+        let tried = Table::of(&[&with(two(), 1.5, 2), &with(four(), 1.0, 12)]);
         let of = |ratios: Option<Four<Estimate>>| ratios.map(|ratios| ratios.long.value);
-        assert_eq!(
-            (of(tried.model_over_readers), of(tried.model_in_others_boxes_over_readers)),
-            (Some(0.5), Some(0.75))
-        );
-        assert!(tried.to_string().contains("  the same, other's box "), "{tried}");
-        assert_eq!(of(Table::of(&[&row]).model_in_others_boxes_over_readers), None);
+        assert_eq!(of(tried.model_in_others_boxes_over_readers), Some((2.0 * 1.5 + 12.0 * 1.0) / 14.0 / 2.0));
+        assert_eq!(of(tried.model_in_others_boxes_over_readers_by_lesion), Some(0.625));
+        assert_eq!(tried.others_boxes_unmeasured.refused, 2);
+        let text = tried.to_string();
+        for part in ["  other's box / readers ", "  the same, by lesion ", "; 2 refused"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert_eq!(of(Table::of(&[&two()]).model_in_others_boxes_over_readers), None);
     }
 
     /// Lesions of 20 patients of which every fourth is hard for cascade and readers; it may be refused.

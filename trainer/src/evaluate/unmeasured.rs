@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Add;
 
 use serde::Serialize;
 
@@ -18,6 +19,14 @@ pub struct Unmeasured {
     pub refused: usize,
     /// Those that the cascade never saw: they do not fit the packed picture, or show nothing.
     pub unfit: usize,
+}
+
+impl Add for Unmeasured {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { refused: self.refused + other.refused, unfit: self.unfit + other.unfit }
+    }
 }
 
 impl FromIterator<Nothing> for Unmeasured {

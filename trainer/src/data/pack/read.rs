@@ -158,12 +158,16 @@ fn identity(lesion: &Lesion) -> (&str, &str, Origin) {
 }
 
 impl Pixels<'_> {
-    /// Puts the samples, row by row, into `target`: grey values, or Hounsfield units.
+    /// Puts the samples, row by row, into `target`: grey values, or Hounsfield units, of which those below
+    /// [`CtSlice::LEAST_HU`] are that, as in the runtime.
     ///
     /// # Errors
     /// If the packed bytes are no such picture.
     pub fn read(self, target: &mut Vec<f32>) -> Result<(), PackError> {
-        self.decode(self.patch, self.depth, target)
+        self.decode(self.patch, self.depth, target)?;
+        let least = f32::from(CtSlice::LEAST_HU);
+        target.iter_mut().for_each(|hu| *hu = hu.max(least));
+        Ok(())
     }
 
     /// As [`Pixels::read`], and lends the patch as the runtime takes a slice.

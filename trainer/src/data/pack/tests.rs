@@ -55,6 +55,24 @@ fn what_was_packed_is_read_again() {
 }
 
 #[test]
+fn padding_is_read_as_the_runtime_reads_it_whatever_its_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |padding: f32| {
+        let path = folder.path().join(format!("{padding}.pack"));
+        let mut writer = PackWriter::open(&path, "test").unwrap();
+        let [_, mut patch] = patches();
+        patch.samples[..9].fill(padding);
+        writer.append(patch).unwrap();
+        writer.finish().unwrap();
+        let mut samples = Vec::new();
+        Pack::open(&path).unwrap().get(0).1.read(&mut samples).unwrap();
+        samples
+    };
+    assert_eq!(read(-3024.0), read(-1024.0));
+    assert_ne!(read(-1000.0), read(-1024.0), "control");
+}
+
+#[test]
 fn packs_that_count_together_hold_a_lesion_once_and_a_patient_in_one_split() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

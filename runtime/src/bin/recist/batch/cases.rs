@@ -48,10 +48,11 @@ impl Columns {
         let known = ["image", "x0", "y0", "x1", "y1", "row_spacing_mm", "column_spacing_mm"];
         for found in header.iter().map(String::from_utf8_lossy) {
             let meant = known.iter().find(|name| found.eq_ignore_ascii_case(name) && **name != found);
-            if let Some(meant) =
-                meant.or((found == "spacing_mm").then_some(&"row_spacing_mm and column_spacing_mm"))
-            {
+            if let Some(meant) = meant {
                 return Err(format!("column {found} is not known: {meant} is"));
+            }
+            if found.eq_ignore_ascii_case("spacing_mm") {
+                return Err(format!("column {found} is not known: row_spacing_mm and column_spacing_mm are"));
             }
         }
         let required = |name: &str| column(name)?.ok_or(format!("column {name} is missing"));
@@ -92,7 +93,7 @@ impl Columns {
         let [x0, y0, x1, y1] = self.edges;
         let [x0, y0, x1, y1] = [number("x0", x0)?, number("y0", y0)?, number("x1", x1)?, number("y1", y1)?];
         let area = LesionBox::new(x0, y0, x1, y1).map_err(|e| e.to_string())?;
-        let spacing = match self.spacing.map(|c| c.filter(|at| !record[*at].trim_ascii().is_empty())) {
+        let spacing = match self.spacing.map(|c| c.filter(|at| !text(record, *at).trim().is_empty())) {
             [None, None] => None,
             [Some(row), Some(column)] => {
                 let (row, column) = (number("row_spacing_mm", row)?, number("column_spacing_mm", column)?);
@@ -122,7 +123,10 @@ impl Case {
         workspace: &mut Workspace,
     ) -> Result<Measurement, String> {
         let (area, spacing) = self.parsed.clone()?;
-        let file = CtFile::read(&folder.join(&self.image), None).map_err(|e| e.to_string())?;
+        let file = CtFile::read(&folder.join(&self.image), None).map_err(|error| {
+            let is_blank = self.image.trim() != self.image;
+            format!("{error}{}", if is_blank { " (the name begins or ends with a blank)" } else { "" })
+        })?;
         let slice = file.slice_spaced(spacing).map_err(|e| e.to_string())?;
         measure(&slice, area, networks, workspace, |_| ()).map_err(|e| e.to_string())
     }
@@ -173,7 +177,11 @@ mod tests {
             ),
             (
                 "image,x0,y0,x1,y1,spacing_mm",
-                Some("column spacing_mm is not known: row_spacing_mm and column_spacing_mm is"),
+                Some("column spacing_mm is not known: row_spacing_mm and column_spacing_mm are"),
+            ),
+            (
+                "image,x0,y0,x1,y1,Spacing_mm",
+                Some("column Spacing_mm is not known: row_spacing_mm and column_spacing_mm are"),
             ),
         ] {
             assert_eq!(read(header.as_bytes()).err().as_deref(), want, "{header}");
