@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use recist::geometry::PixelSpacing;
 use recist::image::{CtFile, write_grey16};
+use recist_tests::folder::Folder;
 use recist_tests::{golden, real_data};
 use sha2::{Digest, Sha256};
 
@@ -192,7 +193,8 @@ fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values()
         ("grey values", |hu| (hu + 1000) * 50 - 32768, Some("a 16-bit PNG holds Hounsfield units + 32768")),
         ("metal in one of 200 samples", |hu| if hu == 40 { 30_000 } else { hu }, None),
     ];
-    let path = std::env::temp_dir().join(format!("recist-coding-{}.png", std::process::id()));
+    let folder = Folder::new("coding");
+    let path = folder.0.join("slice.png");
     for (name, coding, want) in codings {
         let samples: Vec<i16> = (0..200 * 2).map(|at| i16::try_from(coding(hu(at % 200))).unwrap()).collect();
         write_grey16(&path, [200, 2], &samples).unwrap();
@@ -200,12 +202,12 @@ fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values()
         assert_eq!(error.is_some(), want.is_some(), "{name}: {error:?}");
         assert!(error.is_none_or(|error| error.contains(want.unwrap())), "{name}");
     }
-    fs::remove_file(path).unwrap();
 }
 
 #[test]
 fn one_sample_in_a_hundred_may_lie_beyond_the_hounsfield_scale_and_any_number_may_be_padding() {
-    let path = std::env::temp_dir().join(format!("recist-beyond-{}.png", std::process::id()));
+    let folder = Folder::new("beyond");
+    let path = folder.0.join("slice.png");
     for (count, value, lowest, is_read) in [
         (4, 20_001, -1000, true),
         (5, 20_001, -1000, false),
@@ -221,7 +223,6 @@ fn one_sample_in_a_hundred_may_lie_beyond_the_hounsfield_scale_and_any_number_ma
         write_grey16(&path, [200, 2], &samples).unwrap();
         assert_eq!(CtFile::read(&path, None).is_ok(), is_read, "{count} of {value}, lowest {lowest}");
     }
-    fs::remove_file(path).unwrap();
 }
 
 #[test]

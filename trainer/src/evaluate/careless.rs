@@ -86,7 +86,9 @@ impl Careless {
         }
         let (mut others_boxes, mut nothing) = (Vec::new(), Vec::new());
         for reader in 0..if lesion.readers.len() > 1 { lesion.readers.len() } else { 0 } {
-            match find(readers_box(lesion, reader))? {
+            // The row's own box is drawn round the first reader's marks.
+            let found = if reader == 0 { row.found } else { find(readers_box(lesion, reader))? };
+            match found {
                 Ok(found) => {
                     let mut differences = against(&found.keypoints, lesion);
                     differences.remove(reader);

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Compression, Decoder, Encoder};
+use recist::image::CtSlice;
 
 use super::Depth;
 
@@ -31,7 +32,7 @@ pub(super) fn encode(side: usize, depth: Depth, samples: &[f32]) -> Result<Vec<u
     Ok(file)
 }
 
-/// Puts the samples into `target`.
+/// Puts the samples into `target`; Hounsfield units below [`CtSlice::LEAST_HU`] as that.
 ///
 /// # Errors
 /// If the bytes are no such picture.
@@ -57,7 +58,8 @@ pub(super) fn decode(file: &[u8], side: usize, depth: Depth, target: &mut Vec<f3
         Depth::U8 => target.extend(bytes.iter().map(|&v| f32::from(v))),
         Depth::I16 => {
             let samples = bytes.as_chunks::<2>().0.iter();
-            target.extend(samples.map(|&v| f32::from(u16::from_be_bytes(v)) - OFFSET));
+            let least = f32::from(CtSlice::LEAST_HU);
+            target.extend(samples.map(|&v| (f32::from(u16::from_be_bytes(v)) - OFFSET).max(least)));
         }
     }
     Ok(())

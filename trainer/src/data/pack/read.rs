@@ -164,10 +164,7 @@ impl Pixels<'_> {
     /// # Errors
     /// If the packed bytes are no such picture.
     pub fn read(self, target: &mut Vec<f32>) -> Result<(), PackError> {
-        self.decode(self.patch, self.depth, target)?;
-        let least = f32::from(CtSlice::LEAST_HU);
-        target.iter_mut().for_each(|hu| *hu = hu.max(least));
-        Ok(())
+        self.decode(self.patch, self.depth, target)
     }
 
     /// As [`Pixels::read`], and lends the patch as the runtime takes a slice.

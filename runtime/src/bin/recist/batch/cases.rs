@@ -37,23 +37,22 @@ struct Columns {
 
 impl Columns {
     fn of(header: &ByteRecord) -> Result<Self, String> {
+        let called = |name: &str, found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
         let column = |name: &str| {
+            // What is nearly a column is not ignored: the case would be measured without what it says.
+            if let Some(found) = header.iter().find(|found| called(name, found) && *found != name.as_bytes())
+            {
+                return Err(format!("column {} is not known: {name} is", String::from_utf8_lossy(found)));
+            }
             let mut columns = (0..header.len()).filter(|at| &header[*at] == name.as_bytes());
             match [columns.next(), columns.next()] {
                 [_, Some(_)] => Err(format!("column {name} is there more than once")),
                 [column, None] => Ok(column),
             }
         };
-        // What is nearly one of the columns is not ignored: the case would be measured without what it says.
-        let known = ["image", "x0", "y0", "x1", "y1", "row_spacing_mm", "column_spacing_mm"];
-        for found in header.iter().map(String::from_utf8_lossy) {
-            let meant = known.iter().find(|name| found.eq_ignore_ascii_case(name) && **name != found);
-            if let Some(meant) = meant {
-                return Err(format!("column {found} is not known: {meant} is"));
-            }
-            if found.eq_ignore_ascii_case("spacing_mm") {
-                return Err(format!("column {found} is not known: row_spacing_mm and column_spacing_mm are"));
-            }
+        if let Some(found) = header.iter().find(|found| called("spacing_mm", found)) {
+            let found = String::from_utf8_lossy(found);
+            return Err(format!("column {found} is not known: row_spacing_mm and column_spacing_mm are"));
         }
         let required = |name: &str| column(name)?.ok_or(format!("column {name} is missing"));
         Ok(Self {
