@@ -1,23 +1,26 @@
-use std::fs::{self, File};
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Puts `bytes` in the place of the file at `path`, all or nothing: they are written beside it, and renamed when
-/// they are on the disk.
+/// Puts `bytes` in the place of the file at `path`, all or nothing: they are written beside it, to a file of a name
+/// that nothing had, and renamed when they are on the disk.
 ///
 /// # Errors
 /// If what is there is not a regular file, or the file cannot be written or renamed; nothing is left beside it then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check_replaceable(path)?;
-    let partial = partial(path);
-    let written = File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The error that counts is the one that stopped the writing.
-        let _ = fs::remove_file(&partial);
-    }
-    written
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    let mut unfinished = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".partial")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder(path))?;
+    unfinished.write_all(bytes)?;
+    unfinished.as_file().sync_all()?;
+    unfinished.persist(path)?;
+    Ok(())
 }
 
 /// That nothing but a file can be lost at `path`: [`replace`] says it late.
@@ -43,12 +46,10 @@ pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<(), String
             return Err(named("is a folder".to_owned()));
         }
         check_replaceable(output).map_err(|error| named(error.to_string()))?;
-        let (Some(finished), Some(unfinished)) = (place(output), place(&partial(output))) else {
-            let folder = output.parent().unwrap_or(output);
-            return Err(named(format!("there is no folder {}", folder.display())));
+        let Some(there) = place(output) else {
+            return Err(named(format!("there is no folder {}", folder(output).display())));
         };
-        let is_there =
-            |other: &&Path| place(other).is_some_and(|other| other == finished || other == unfinished);
+        let is_there = |other: &&Path| place(other).is_some_and(|other| other == there);
         if let Some(input) = inputs.iter().map(PathBuf::as_path).find(is_there) {
             return Err(named(format!("would overwrite {}", input.display())));
         }
@@ -74,11 +75,9 @@ pub fn check_png(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Beside `path`, where what takes its name is written.
-fn partial(path: &Path) -> PathBuf {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    partial.into()
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The one name of a file that has many: where it is, or would be; none where there is no folder for it.
@@ -86,13 +85,29 @@ fn place(path: &Path) -> Option<PathBuf> {
     if let Ok(there) = fs::canonicalize(path) {
         return Some(there);
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    Some(fs::canonicalize(folder(path)).ok()?.join(path.file_name()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by reading: `table.csv` was written to `table.csv.partial` first, whoever's that was.
+    #[test]
+    fn a_file_beside_it_is_kept_and_the_file_is_its_writers_as_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("table.csv.partial"), "mine").unwrap();
+        fs::write(at("any"), "").unwrap();
+        for table in ["one", "two"] {
+            replace(&at("table.csv"), table.as_bytes()).unwrap();
+            assert_eq!(fs::read(at("table.csv")).unwrap(), table.as_bytes());
+        }
+        assert_eq!(fs::read(at("table.csv.partial")).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside it");
+        let mode = |name| fs::metadata(at(name)).unwrap().permissions().mode();
+        assert_eq!(mode("table.csv"), mode("any"));
+    }
 
     #[test]
     fn a_picture_is_named_as_one_wherever_a_link_leads() {
@@ -123,7 +138,7 @@ mod tests {
         }
         fs::create_dir(at("inside")).unwrap();
         std::os::unix::fs::symlink(at("pack"), at("link")).unwrap();
-        let inputs = [at("model"), at("pack"), at("not there"), at("inside/not packed.partial")];
+        let inputs = [at("model"), at("pack"), at("not there")];
         for (outputs, reason) in [
             (["model", "b"], "would overwrite"),
             (["a", "pack"], "would overwrite"),
@@ -131,8 +146,6 @@ mod tests {
             (["link", "b"], "would overwrite"),
             (["a", "a"], "would be written twice"),
             (["a", "inside/../a"], "would be written twice"),
-            (["a.partial", "a"], "would be written twice"),
-            (["a", "inside/not packed"], "would overwrite"),
             (["inside", "b"], "is a folder"),
             (["a", "nosuch/b"], "there is no folder"),
             (["/dev/null", "b"], "is not a regular file"),
