@@ -4,7 +4,7 @@ use core::fmt;
 /// percentiles, range), the canonical layout ([`crate::geometry::LONG_AXIS_FRACTION`]), and the heatmaps that are
 /// decoded ([`crate::cascade::decode`]); the manifest states their size beside them.
 const CASCADE: [(&str, &str); 3] = [
-    ("preprocessing", "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 to 0 and 1"),
+    ("preprocessing", "patch 128 of 1.25 box sides; percentiles 0.5 and 99.5 of its middle 64 to 0 and 1"),
     ("canonical_layout", "patch 128; long axis horizontal over 0.6 of the width"),
     (
         "heatmaps",

@@ -1,7 +1,7 @@
 use core::fmt;
 
 /// Below this confidence a measurement carries [`Warning::LowConfidence`].
-pub const LOW_CONFIDENCE: f32 = 0.35;
+pub const LOW_CONFIDENCE: f32 = 0.5;
 
 /// Where mask and axes overlap less than this a measurement carries [`Warning::LowOverlap`].
 pub const LOW_OVERLAP: f64 = 0.5;

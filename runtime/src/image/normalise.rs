@@ -1,9 +1,15 @@
 use core::fmt;
+use core::ops::Range;
 
-use super::Patch;
+use super::{PATCH_SIZE, Patch};
 
-/// How many of the patch's 16,384 samples lie below the low and above the high percentile: 0.5 %.
-const OUTLIERS: usize = super::PATCH_PIXELS / 200;
+/// The rows and the columns of the patch's middle.
+const MIDDLE: Range<usize> = PATCH_SIZE / 4..PATCH_SIZE * 3 / 4;
+
+/// How many of the middle's 4,096 samples lie below the low and above the high percentile: 0.5 %.
+const OUTLIERS: usize = MIDDLE_PIXELS / 200;
+
+const MIDDLE_PIXELS: usize = (MIDDLE.end - MIDDLE.start) * (MIDDLE.end - MIDDLE.start);
 
 /// The least range, as a share of the values: averaging a constant leaves some 1e-6 of rounding, which is nothing to
 /// see.
@@ -15,18 +21,23 @@ const LEAST_CONTRAST: f32 = 1e-4;
 pub enum NormaliseError {
     /// A sample is NaN or infinite.
     NotFinite,
-    /// The two percentiles are the same but for rounding: there is nothing to see.
+    /// The two percentiles of the middle are the same but for rounding: there is nothing to see.
     Constant {
-        /// The value of nearly all samples.
+        /// The value of nearly all its samples.
         value: f32,
     },
 }
 
-/// Maps the patch's 0.5th percentile to 0 and its 99.5th to 1, clamped.
+/// Maps the 0.5th percentile of the patch's middle to 0 and its 99.5th to 1, and clamps the rest of the patch to
+/// these.
+///
+/// The middle is a square of half the patch's width, 0.625 of the box's: it holds the lesion, or in a narrow box most
+/// of it, and what touches it. A mass between organs so has the contrast to its neighbours that air and bone farther
+/// away would take from it.
 ///
 /// The result is invariant under an affine change of grey values (`gain * v + offset`, positive gain), so
 /// Hounsfield units and an 8-bit picture of one lesion are the same input, up to their quantisation, as long as the
-/// picture's window clips neither the lesion nor its surroundings. `scratch` is overwritten.
+/// picture's window clips nothing in the middle. `scratch` is overwritten.
 ///
 /// # Errors
 /// If a sample is not finite, or the percentiles are no further apart than the rounding of averages can bring them.
@@ -35,7 +46,9 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
     if !patch.iter().fold(true, |finite, v| finite & v.is_finite()) {
         return Err(NormaliseError::NotFinite);
     }
-    for (key, value) in scratch.iter_mut().zip(patch.iter()) {
+    let scratch = &mut scratch[..MIDDLE_PIXELS];
+    let middle = patch.as_chunks::<PATCH_SIZE>().0[MIDDLE].iter().flat_map(|row| &row[MIDDLE]);
+    for (key, value) in scratch.iter_mut().zip(middle) {
         *key = f32::from_bits(ordered(value.to_bits()));
     }
     let key = |value: &f32| value.to_bits().cast_signed();
@@ -63,7 +76,7 @@ impl fmt::Display for NormaliseError {
         match self {
             Self::NotFinite => f.write_str("the lesion box holds samples that are not finite"),
             Self::Constant { value } => {
-                write!(f, "the lesion box shows nothing: nearly all its samples are {value}")
+                write!(f, "the middle of the lesion box shows nothing: nearly all its samples are {value}")
             }
         }
     }
@@ -92,13 +105,37 @@ mod tests {
         normalise(&mut patch, &mut scratch).map(|()| patch)
     }
 
+    fn middle(patch: &Patch) -> impl Iterator<Item = f32> {
+        patch.as_chunks::<PATCH_SIZE>().0[MIDDLE].iter().flat_map(|row| row[MIDDLE].iter().copied())
+    }
+
     #[test]
-    fn one_sample_in_two_hundred_is_clamped_at_each_end() {
+    fn one_sample_of_the_middle_in_two_hundred_is_clamped_at_each_end() {
         let patch = normalised(noise()).unwrap();
-        let share =
-            |test: fn(f32) -> bool| patch.iter().filter(|v| test(**v)).count() as f64 / PATCH_PIXELS as f64;
+        let share = |test: fn(f32) -> bool| middle(&patch).filter(|&v| test(v)).count() as f64 / 4096.0;
         assert!((share(|v| v == 0.0) - 0.005).abs() < 0.001);
         assert!((share(|v| v == 1.0) - 0.005).abs() < 0.001);
+    }
+
+    #[test]
+    fn what_lies_round_the_middle_does_not_change_it() {
+        let want = normalised(noise()).unwrap();
+        for bright in [-1024.0, 3071.0, 1e6] {
+            let mut patch = noise();
+            for (i, value) in patch.iter_mut().enumerate() {
+                if !MIDDLE.contains(&(i / PATCH_SIZE)) || !MIDDLE.contains(&(i % PATCH_SIZE)) {
+                    *value = bright;
+                }
+            }
+            let got = normalised(patch).unwrap();
+            assert!(middle(&got).eq(middle(&want)), "{bright}");
+            assert!(got.iter().all(|v| (0.0..=1.0).contains(v)), "{bright}");
+        }
+        let mut bright_inside = noise();
+        for row in MIDDLE.take(1) {
+            bright_inside[row * PATCH_SIZE..][MIDDLE].fill(1e6);
+        }
+        assert!(!middle(&normalised(bright_inside).unwrap()).eq(middle(&want)), "control: inside it does");
     }
 
     #[test]
@@ -124,7 +161,7 @@ mod tests {
     fn a_patch_without_contrast_is_refused() {
         assert_eq!(normalised(Box::new([7.0; PATCH_PIXELS])), Err(NormaliseError::Constant { value: 7.0 }));
         let mut one_bright = Box::new([7.0; PATCH_PIXELS]);
-        one_bright[5] = 9.0;
+        one_bright[MIDDLE.start * PATCH_SIZE + MIDDLE.start] = 9.0;
         assert_eq!(normalised(one_bright), Err(NormaliseError::Constant { value: 7.0 }));
         let mut hole = noise();
         hole[9] = f32::NAN;

@@ -84,7 +84,7 @@ fn finished(
 }
 
 /// Puts the lesion into the tissue: brighter or darker than what is round it, with texture, sometimes a rim, a
-/// necrotic core, a cavity, a layer of fat, or neighbours of its own density that touch it.
+/// necrotic core, a cavity, a layer of fat, or neighbours of about its own density that touch it.
 fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) {
     let side = image.side;
     let shape = Raster::filled(side, &outline.painted);
@@ -132,7 +132,7 @@ fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) 
         for _ in 0..random.random_range(1..4) {
             let neighbour = Raster::filled(side, &outline.neighbour(random, long).painted).blurred(0.7);
             let spread: f32 = random.sample(StandardNormal);
-            let density = ground + contrast + 8.0 * spread;
+            let density = ground + contrast + random.random_range(4.0..30.0) * spread;
             image.blend(&neighbour, grain.values.iter().map(|grain| density + grain));
         }
     }
