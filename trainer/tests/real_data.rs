@@ -20,12 +20,14 @@ fn prepare(arguments: &[&str], out: &Path) -> (Pack, String) {
 /// The greatest distance, in pixels of the source image, between an endpoint and its way to an augmented
 /// patch and back.
 fn round_trip(pack: &Pack) -> f64 {
+    // In a soft-tissue window there is nothing to be seen of a cavity in the lung.
+    let augmentation = Augmentation { windowed: 0.0, ..Augmentation::default() };
     let mut greatest: f64 = 0.0;
     let mut samples = Vec::new();
     for (index, (lesion, pixels)) in pack.iter().enumerate() {
         pixels.read(&mut samples).unwrap();
         let mut random = keyed(1, 2, index as u64);
-        let sample = augment(lesion, &samples, pixels.depth, &Augmentation::default(), &mut random).unwrap();
+        let sample = augment(lesion, &samples, pixels.depth, &augmentation, &mut random).unwrap();
         let back = sample.keypoints.map(|p| sample.patch_to_source.apply(p)).to_array();
         let origin = Point::new(lesion.patch_origin[0] as f64, lesion.patch_origin[1] as f64);
         let distance = |reader: recist::geometry::Keypoints| {
