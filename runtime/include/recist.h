@@ -124,7 +124,7 @@ typedef int32_t recist_status;
 /* The box is wider or higher than the slice, or its longer side is below 4 pixels: one
  * of 3 x 10 is measured. */
 #define RECIST_BOX_SIZE 13
-/* The box shows no contrast: there is nothing to measure. */
+/* The middle of the box shows no contrast: there is nothing to measure. */
 #define RECIST_NO_CONTRAST 14
 /* The model sees no lesion that it can measure: an end is not seen, an axis would end
  * outside the slice, its mask and its axes show different things, or the axes are

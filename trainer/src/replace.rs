@@ -1,6 +1,5 @@
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` in the place of the file at `path`, all or nothing: they are written beside it, to a file of a name
@@ -12,12 +11,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check_replaceable(path)?;
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".");
-    let mut unfinished = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".partial")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder(path))?;
-    unfinished.write_all(bytes)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".partial");
+    // As of any file: a temporary one is its owner's alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut unfinished = builder.tempfile_in(folder(path))?;
+    // Errors of the file itself do not name the temporary file, which is gone when they are read.
+    unfinished.as_file_mut().write_all(bytes)?;
     unfinished.as_file().sync_all()?;
     unfinished.persist(path)?;
     Ok(())
@@ -90,6 +91,8 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// Found by reading: `table.csv` was written to `table.csv.partial` first, whoever's that was.

@@ -1,6 +1,7 @@
 //! Real CT data come into the trainer whole, and points find their way back.
 
 use std::collections::HashSet;
+use std::iter::repeat_with;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,14 +21,15 @@ fn prepare(arguments: &[&str], out: &Path) -> (Pack, String) {
 /// The greatest distance, in pixels of the source image, between an endpoint and its way to an augmented
 /// patch and back.
 fn round_trip(pack: &Pack) -> f64 {
-    // In a soft-tissue window there is nothing to be seen of a cavity in the lung.
-    let augmentation = Augmentation { windowed: 0.0, ..Augmentation::default() };
+    let augmentation = Augmentation::default();
     let mut greatest: f64 = 0.0;
     let mut samples = Vec::new();
     for (index, (lesion, pixels)) in pack.iter().enumerate() {
         pixels.read(&mut samples).unwrap();
         let mut random = keyed(1, 2, index as u64);
-        let sample = augment(lesion, &samples, pixels.depth, &augmentation, &mut random).unwrap();
+        // As in training, a draw that shows nothing, such as a cavity in the lung in a soft-tissue window, is repeated.
+        let mut draws = repeat_with(|| augment(lesion, &samples, pixels.depth, &augmentation, &mut random));
+        let sample = draws.by_ref().take(20).find_map(Result::ok).unwrap();
         let back = sample.keypoints.map(|p| sample.patch_to_source.apply(p)).to_array();
         let origin = Point::new(lesion.patch_origin[0] as f64, lesion.patch_origin[1] as f64);
         let distance = |reader: recist::geometry::Keypoints| {

@@ -78,7 +78,7 @@ pub enum Stage {
 pub enum MeasureError<E> {
     /// The box cannot be cut out of the slice.
     Crop(CropError),
-    /// The box shows nothing.
+    /// The middle of the box shows nothing.
     Normalise(NormaliseError),
     /// A network could not be run.
     Network(E),

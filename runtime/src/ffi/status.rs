@@ -44,7 +44,7 @@ statuses! {
     Box = 11, "the box is not finite, more than 1e9 pixels away, reversed or empty";
     BoxOutside = 12, "the centre of the box does not lie on the slice";
     BoxSize = 13, "the box is wider or higher than the slice, or its longer side is below 4 pixels";
-    NoContrast = 14, "the box shows no contrast";
+    NoContrast = 14, "the middle of the box shows no contrast";
     NoLesion = 15, "no lesion was seen clearly: draw the box round the whole lesion, about twice its size";
     Busy = 16, "another call is running on this model";
     NotOpen = 17, "the model is not open";

@@ -28,12 +28,11 @@ pub enum NormaliseError {
     },
 }
 
-/// Maps the 0.5th percentile of the patch's middle to 0 and its 99.5th to 1, and clamps the rest of the patch to
-/// these.
+/// Maps the 0.5th percentile of the patch's middle to 0 and its 99.5th to 1, and clamps the whole patch to that range.
 ///
-/// The middle is a square of half the patch's width, 0.625 of the box's: it holds the lesion, or in a narrow box most
-/// of it, and what touches it. A mass between organs so has the contrast to its neighbours that air and bone farther
-/// away would take from it.
+/// The middle is a square of half the patch's width, 0.625 of the box's: in a box of more than 1.6 times the lesion it
+/// holds the lesion and what touches it, in a narrower one most of the lesion. A mass between organs so has the
+/// contrast to its neighbours that air and bone farther away would take from it.
 ///
 /// The result is invariant under an affine change of grey values (`gain * v + offset`, positive gain), so
 /// Hounsfield units and an 8-bit picture of one lesion are the same input, up to their quantisation, as long as the
@@ -47,8 +46,7 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
         return Err(NormaliseError::NotFinite);
     }
     let scratch = &mut scratch[..MIDDLE_PIXELS];
-    let middle = patch.as_chunks::<PATCH_SIZE>().0[MIDDLE].iter().flat_map(|row| &row[MIDDLE]);
-    for (key, value) in scratch.iter_mut().zip(middle) {
+    for (key, value) in scratch.iter_mut().zip(middle(patch)) {
         *key = f32::from_bits(ordered(value.to_bits()));
     }
     let key = |value: &f32| value.to_bits().cast_signed();
@@ -64,6 +62,10 @@ pub fn normalise(patch: &mut Patch, scratch: &mut Patch) -> Result<(), Normalise
         *value = ((*value - low) / range).clamp(0.0, 1.0);
     }
     Ok(())
+}
+
+fn middle(patch: &Patch) -> impl Iterator<Item = &f32> {
+    patch.as_chunks::<PATCH_SIZE>().0[MIDDLE].iter().flat_map(|row| &row[MIDDLE])
 }
 
 /// Bits of a float as bits of an integer of the same order (and back): those of negative numbers are turned round.
@@ -105,14 +107,10 @@ mod tests {
         normalise(&mut patch, &mut scratch).map(|()| patch)
     }
 
-    fn middle(patch: &Patch) -> impl Iterator<Item = f32> {
-        patch.as_chunks::<PATCH_SIZE>().0[MIDDLE].iter().flat_map(|row| row[MIDDLE].iter().copied())
-    }
-
     #[test]
     fn one_sample_of_the_middle_in_two_hundred_is_clamped_at_each_end() {
         let patch = normalised(noise()).unwrap();
-        let share = |test: fn(f32) -> bool| middle(&patch).filter(|&v| test(v)).count() as f64 / 4096.0;
+        let share = |test: fn(f32) -> bool| middle(&patch).filter(|&&v| test(v)).count() as f64 / 4096.0;
         assert!((share(|v| v == 0.0) - 0.005).abs() < 0.001);
         assert!((share(|v| v == 1.0) - 0.005).abs() < 0.001);
     }
@@ -132,9 +130,7 @@ mod tests {
             assert!(got.iter().all(|v| (0.0..=1.0).contains(v)), "{bright}");
         }
         let mut bright_inside = noise();
-        for row in MIDDLE.take(1) {
-            bright_inside[row * PATCH_SIZE..][MIDDLE].fill(1e6);
-        }
+        bright_inside[MIDDLE.start * PATCH_SIZE..][MIDDLE].fill(1e6);
         assert!(!middle(&normalised(bright_inside).unwrap()).eq(middle(&want)), "control: inside it does");
     }
 
@@ -163,6 +159,11 @@ mod tests {
         let mut one_bright = Box::new([7.0; PATCH_PIXELS]);
         one_bright[MIDDLE.start * PATCH_SIZE + MIDDLE.start] = 9.0;
         assert_eq!(normalised(one_bright), Err(NormaliseError::Constant { value: 7.0 }));
+        let mut around = noise();
+        for row in &mut around.as_chunks_mut::<PATCH_SIZE>().0[MIDDLE] {
+            row[MIDDLE].fill(7.0);
+        }
+        assert_eq!(normalised(around), Err(NormaliseError::Constant { value: 7.0 }));
         let mut hole = noise();
         hole[9] = f32::NAN;
         assert_eq!(normalised(hole), Err(NormaliseError::NotFinite));

@@ -84,7 +84,7 @@ fn finished(
 }
 
 /// Puts the lesion into the tissue: brighter or darker than what is round it, with texture, sometimes a rim, a
-/// necrotic core, a cavity, a layer of fat, or neighbours of about its own density that touch it.
+/// necrotic core, a cavity, a layer of fat, or neighbours more or less of its own density that touch it.
 fn paint(random: &mut Random, image: &mut Raster, outline: &Outline, long: f64) {
     let side = image.side;
     let shape = Raster::filled(side, &outline.painted);
