@@ -28,8 +28,8 @@ fn round_trip(pack: &Pack) -> f64 {
         pixels.read(&mut samples).unwrap();
         let mut random = keyed(1, 2, index as u64);
         // As in training, a draw that shows nothing, such as a cavity in the lung in a soft-tissue window, is repeated.
-        let mut draws = repeat_with(|| augment(lesion, &samples, pixels.depth, &augmentation, &mut random));
-        let sample = draws.by_ref().take(20).find_map(Result::ok).unwrap();
+        let draws = repeat_with(|| augment(lesion, &samples, pixels.depth, &augmentation, &mut random));
+        let sample = draws.take(20).find_map(Result::ok).unwrap();
         let back = sample.keypoints.map(|p| sample.patch_to_source.apply(p)).to_array();
         let origin = Point::new(lesion.patch_origin[0] as f64, lesion.patch_origin[1] as f64);
         let distance = |reader: recist::geometry::Keypoints| {

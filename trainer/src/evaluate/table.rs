@@ -13,8 +13,8 @@ use super::{Difference, Figure, Four, Row, Statistics, Unmeasured};
 ///
 /// The same lesions are those that the cascade measured: what it refused is in none of the comparisons, so that
 /// refusing the hard ones makes it no better beside anyone. A mean is over differences, not over lesions: one with n
-/// readers weighs n in the means of the cascade, of the others' mean and of the box, and n(n - 1)/2 in the readers'; in the boxes
-/// round another reader's marks n(n - 1), as much as in the readers'.
+/// readers weighs n in the means of the cascade, of the others' mean and of the box, and n(n - 1)/2 in the readers'; in
+/// the boxes round another reader's marks n(n - 1), as much as in the readers'.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// The comparisons that there are, in this order; the cascade's even where it measured nothing.
