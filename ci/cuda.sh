@@ -81,8 +81,8 @@ configure() {
     printf '%s\n' "network = \"$1\"" "batch = $2" 'gradient_limit = 5.0' 'epoch = 1000' 'validation = 1' \
         'checkpoint = 1000' '[method.sgd]' 'momentum = 0.9' 'weight_decay = 1e-4' >"$work/run.toml"
     local stage loss steps=1 average=0 localization='mask = 1.0, pose = [1.0, 1.0, 1.0]' hourglass='heatmaps = 1.0, cosine = 1.0'
-    for stage in stn shn joint; do
-        case $stage in stn) loss=$localization ;; shn) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
+    for stage in stn shn follow joint; do
+        case $stage in stn) loss=$localization ;; shn | follow) loss=$hourglass ;; *) loss="$localization, $hourglass" ;; esac
         # The last one ends with a mean of weights, too.
         [ "$stage" != joint ] || { steps=20 average=20; }
         printf '[[stages]]\nstage = "%s"\naverage = %s\nloss = { %s }\n' "$stage" "$average" "$loss"

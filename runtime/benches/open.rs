@@ -53,6 +53,7 @@ mod onnx {
     #[divan::bench(sample_count = 10)]
     fn float32_into_tract(bencher: Bencher<'_, '_>) {
         let [localization, hourglass] = files("onnx");
-        bencher.bench_local(|| TractModels::float32(&localization, &hourglass).unwrap().cascade().unwrap());
+        bencher
+            .bench_local(|| TractModels::float32(&localization, &hourglass).unwrap().cascade(0.5).unwrap());
     }
 }

@@ -215,7 +215,7 @@ typedef struct recist_options {
 /* Bits of recist_measurement.warnings: the measurement stands, look at it twice. */
 #define RECIST_WARNING_NO_SPACING 1         /* no pixel spacing, so no millimetres */
 #define RECIST_WARNING_BEYOND_SLICE 2       /* the box, as a square, reaches the slice's edge */
-#define RECIST_WARNING_LOW_CONFIDENCE 4     /* an endpoint is not clear */
+#define RECIST_WARNING_LOW_CONFIDENCE 4     /* confidence < recist_info.low_confidence */
 #define RECIST_WARNING_NEAR_EDGE 8          /* an endpoint lies where the slice or the view ends */
 #define RECIST_WARNING_NOT_PERPENDICULAR 16 /* the axes seen were far from perpendicular */
 #define RECIST_WARNING_FILLS_BOX 32         /* what was measured fills the box */
@@ -277,7 +277,7 @@ typedef struct recist_info {
     uint32_t heatmap_size; /* endpoints are found on maps of heatmap_size x heatmap_size */
     uint32_t test_vectors; /* measurements that recist_self_test repeats */
     uint8_t sha256[32];    /* of the bundle: what sha256sum prints */
-    uint32_t reserved;     /* 0 */
+    float low_confidence;  /* less is RECIST_WARNING_LOW_CONFIDENCE */
 } recist_info;
 
 #define RECIST_INFO_INIT \

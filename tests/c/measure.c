@@ -58,6 +58,7 @@ static void print_model(const recist_info *info)
     printf("patch_size %lu\n", (unsigned long)info->patch_size);
     printf("heatmap_size %lu\n", (unsigned long)info->heatmap_size);
     printf("test_vectors %lu\n", (unsigned long)info->test_vectors);
+    printf("low_confidence %.17g\n", info->low_confidence);
     printf("sha256 ");
     for (i = 0; i < sizeof info->sha256; i++) printf("%02x", (unsigned)info->sha256[i]);
     printf("\n");

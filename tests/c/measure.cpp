@@ -35,6 +35,7 @@ static void print_model(const recist_info &info)
     std::printf("patch_size %lu\n", static_cast<unsigned long>(info.patch_size));
     std::printf("heatmap_size %lu\n", static_cast<unsigned long>(info.heatmap_size));
     std::printf("test_vectors %lu\n", static_cast<unsigned long>(info.test_vectors));
+    std::printf("low_confidence %.17g\n", static_cast<double>(info.low_confidence));
     std::printf("sha256 ");
     for (uint8_t byte : info.sha256) std::printf("%02x", static_cast<unsigned>(byte));
     std::printf("\n");

@@ -1,8 +1,8 @@
 /* Measures a lesion in every rounding mode, then with tiny numbers flushed to zero where that can be set here.
  *   rounding BUNDLE SLICE SIDE X0 Y0 X1 Y1
  * SLICE is a square of int16_t. Prints a line for each: its name; the status of recist_memory_required, recist_open,
- * recist_self_test and recist_measure; whether the measurement has the bits of the first; the status of
- * recist_measure with a spacing that is nearly 0, and with one of -0. */
+ * recist_self_test and recist_measure; whether the measurement and the model's low confidence have the bits of the
+ * first; the status of recist_measure with a spacing that is nearly 0, and with one of -0. */
 #include <fenv.h>
 #include <stddef.h>
 #include <string.h>
@@ -23,6 +23,7 @@ int main(int argc, char **argv)
         { "zero", FE_TOWARDZERO }, { "again", FE_TONEAREST }, { "flushed", FE_TONEAREST },
     };
     recist_measurement first = RECIST_MEASUREMENT_INIT;
+    recist_info first_info = RECIST_INFO_INIT;
     recist_slice slice = RECIST_SLICE_INIT;
     recist_model *model, *spare;
     recist_box box;
@@ -45,6 +46,7 @@ int main(int argc, char **argv)
     for (i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         recist_measurement result = RECIST_MEASUREMENT_INIT;
         recist_measurement spare_result = RECIST_MEASUREMENT_INIT;
+        recist_info info = RECIST_INFO_INIT;
         recist_slice tiny = slice, none = slice;
         recist_status required, open, tested, measured, spaced, unspaced;
         size_t never;
@@ -58,16 +60,18 @@ int main(int argc, char **argv)
         open = recist_open(bundle, bundle_bytes, spare_memory, bytes, &spare);
         tested = recist_self_test(model, RECIST_KERNEL_AUTO);
         measured = recist_measure(model, &slice, &box, NULL, &result);
+        if (recist_describe(model, &info)) return 2;
         tiny.row_spacing_mm = tiny.column_spacing_mm = 1e-310;
         spaced = recist_measure(model, &tiny, &box, NULL, &spare_result);
         none.row_spacing_mm = none.column_spacing_mm = -0.0;
         unspaced = recist_measure(model, &none, &box, NULL, &spare_result);
         fesetround(FE_TONEAREST);
         if (open == RECIST_OK) recist_close(spare);
-        if (i == 0) first = result;
+        if (i == 0) first = result, first_info = info;
         printf("%s %d %d %d %d %d %d %d\n", modes[i].name, (int)required, (int)open, (int)tested, (int)measured,
-               memcmp(&first, &result, offsetof(recist_measurement, crop_ns)) == 0, (int)spaced,
-               (int)unspaced);
+               memcmp(&first, &result, offsetof(recist_measurement, crop_ns)) == 0
+                   && first_info.low_confidence == info.low_confidence,
+               (int)spaced, (int)unspaced);
     }
     return 0;
 }

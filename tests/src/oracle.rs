@@ -37,6 +37,10 @@ impl Networks for Oracle {
         self.heatmap_size
     }
 
+    fn low_confidence(&self) -> f32 {
+        0.5
+    }
+
     #[allow(clippy::cast_possible_truncation, reason = "networks speak float32")]
     fn localize(&mut self, _: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
         let to_canonical = self.theta.canonical_to_patch().inverse().expect("theta has a scale");

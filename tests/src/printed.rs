@@ -78,6 +78,7 @@ pub fn toy() -> [Vec<Line>; 2] {
     line("patch_size", &[PATCH_SIZE.to_string()]);
     line("heatmap_size", &[plans.heatmap_size().to_string()]);
     line("test_vectors", &[bundle.test_vectors().iter().count().to_string()]);
+    line("low_confidence", &[f64::from(manifest.low_confidence()).to_string()]);
     line("sha256", &[bundle.sha256().iter().map(|byte| format!("{byte:02x}")).collect()]);
     line("long_start", &points(&[long.start()]));
     line("long_end", &points(&[long.end()]));

@@ -66,6 +66,7 @@ pub fn bundle() -> Vec<u8> {
 fn bundle_with(test_vectors: &[u8]) -> Vec<u8> {
     let manifest = Description {
         name: "toy",
+        low_confidence: "0.62",
         training_data: "none: made by hand for tests",
         licence: "MIT OR Apache-2.0",
         ..Description::NONE

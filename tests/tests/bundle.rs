@@ -1,7 +1,8 @@
 //! A bundle from an untrusted hand is refused with a reason, or it measures: it never brings the program down.
 
 use recist::bundle::{AlignedBytes, Bundle, Parts, write};
-use recist::cascade::Plans;
+use recist::cascade::{EngineNetworks, Networks, Plans};
+use recist::engine::Kernel;
 use recist_tests::hostile::{Reached, open_and_measure};
 use recist_tests::{seal, toy};
 
@@ -83,4 +84,20 @@ fn a_manifest_that_disagrees_with_the_plans_is_refused_with_both_sizes() {
         opened("32", localization, &[]),
         message("hourglass network: not a plan: the magic is missing")
     );
+}
+
+#[test]
+fn the_networks_of_a_bundle_call_that_confidence_low_which_its_manifest_does() {
+    let bytes = AlignedBytes::copy_of(&toy::bundle());
+    let toy = Bundle::open(bytes.as_slice()).unwrap();
+    for (text, low_confidence) in [("0", 0.0), ("0.37", 0.37), ("1", 1.0)] {
+        let stated = |(key, value)| (key, if key == "low_confidence" { text } else { value });
+        let manifest: Vec<(&str, &str)> = toy.manifest().entries().map(stated).collect();
+        let (localization, hourglass) = (toy.localization(), toy.hourglass());
+        let parts = Parts { manifest: &manifest, localization, hourglass, test_vectors: &[] };
+        let bytes = AlignedBytes::copy_of(&write(&parts).unwrap());
+        let plans = Plans::open(&Bundle::open(bytes.as_slice()).unwrap()).unwrap();
+        let networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
+        assert_eq!(Networks::low_confidence(&networks), low_confidence);
+    }
 }

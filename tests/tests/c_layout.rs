@@ -93,7 +93,7 @@ fn rust() -> BTreeMap<String, i64> {
             hourglass_ns decoding_ns;
         "recist_info" is RecistInfo:
             struct_size kernel name name_bytes version version_bytes preprocessing preprocessing_bytes memory_bytes
-            patch_size heatmap_size test_vectors sha256 reserved;
+            patch_size heatmap_size test_vectors sha256 low_confidence;
     }
     line("RECIST_ABI_VERSION", ABI_VERSION as usize);
     line("RECIST_BUNDLE_ALIGNMENT", ALIGNMENT);

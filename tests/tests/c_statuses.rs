@@ -83,6 +83,7 @@ fn each_bundle_that_cannot_be_opened_has_its_status() {
     let line = |words: &str| manifest + text.find(words).unwrap();
     let name = line("name: ");
     let heatmaps = line("heatmap_size: 32") + "heatmap_size: ".len();
+    let confidence = line("low_confidence: 0.62") + "low_confidence: ".len();
     let opened = AlignedBytes::copy_of(&whole);
     let opened = Bundle::open(opened.as_slice()).unwrap();
     let description: Vec<(&str, &str)> = opened.manifest().entries().collect();
@@ -120,6 +121,11 @@ fn each_bundle_that_cannot_be_opened_has_its_status() {
         (
             "heatmaps of another size",
             sealed(&whole, |b| b[heatmaps..heatmaps + 2].copy_from_slice(b"64")),
+            Status::BundleForeign,
+        ),
+        (
+            "a low confidence that is no number",
+            sealed(&whole, |b| b[confidence] = b'x'),
             Status::BundleForeign,
         ),
         ("a plan that is none", sealed(&whole, |b| b[hourglass] ^= 1), Status::BundleForeign),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use recist::cascade::{LOW_CONFIDENCE, LOWEST_CONFIDENCE, Warning};
+use recist::cascade::{LOWEST_CONFIDENCE, Warning};
 use recist::engine::Kernel;
 use recist_tests::c_package::{self, installed, package, repository};
 
@@ -191,14 +191,13 @@ fn the_measure_commands_find_the_samples_axes_with_the_built_in_model() {
 }
 
 #[test]
-fn every_warning_is_listed_as_reports_have_it_with_the_limits_of_confidence() {
+fn every_warning_is_listed_as_reports_have_it_with_the_least_confidence() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     for warning in Warning::ALL {
         assert!(readme.contains(&format!("\n- `{warning}`\n")), "{warning}");
     }
-    let limits =
-        format!("Below {LOWEST_CONFIDENCE} nothing is measured; below {LOW_CONFIDENCE} has a warning.");
-    assert!(readme.contains(&limits), "{limits}");
+    let limit = format!("Below {LOWEST_CONFIDENCE} nothing is measured; below the model's `low_confidence`");
+    assert!(readme.contains(&limit), "{limit}");
 }
 
 /// What these lines print, run by a shell in the repository on the tests' own package.

@@ -23,6 +23,10 @@ impl Networks for Masked {
         self.oracle.heatmap_size()
     }
 
+    fn low_confidence(&self) -> f32 {
+        Networks::low_confidence(&self.oracle)
+    }
+
     fn localize(&mut self, patch: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
         let outputs = self.oracle.localize(patch, mask)?;
         (self.change)(mask);
@@ -113,6 +117,10 @@ impl Cascade for Confident {
         let mut findings = self.oracle.find(workspace, finished)?;
         findings.keypoints[2].confidence = self.confidence;
         Ok(findings)
+    }
+
+    fn low_confidence(&self) -> f32 {
+        Networks::low_confidence(&self.oracle)
     }
 }
 

@@ -136,8 +136,10 @@ fn they_lead_from_slices_to_a_model_and_its_figures() {
     let licence = bundle.manifest().entries().find(|(key, _)| *key == "licence");
     assert_eq!(licence, Some(("licence", "not stated")));
     let plans = Plans::open(&bundle).unwrap();
+    let low_confidence = bundle.manifest().get("low_confidence").unwrap();
+    assert_ne!(low_confidence, "1", "what is stated before anything is measured");
     let memory = format!(
-        "\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
+        "\nlow_confidence: {low_confidence}\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
         bytes.as_slice().len(),
         plans.workspace_bytes() + size_of::<Workspace>(),
         RecistModel::bytes(&plans)

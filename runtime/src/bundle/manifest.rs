@@ -13,7 +13,7 @@ const CASCADE: [(&str, &str); 3] = [
 ];
 
 /// The lines of a [`Description`].
-pub const DESCRIPTION_LINES: usize = 10;
+pub const DESCRIPTION_LINES: usize = 11;
 
 /// What a manifest states of a model; the rest is the same for every model of this runtime's cascade.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Description<'a> {
     pub version: &'a str,
     /// Pixels on a side of a heatmap.
     pub heatmap_size: &'a str,
+    /// The confidence below which a measurement is to be looked at twice, from 0 to 1.
+    pub low_confidence: &'a str,
     /// What it learned from.
     pub training_data: &'a str,
     /// How well it measures, and on what.
@@ -40,6 +42,7 @@ impl<'a> Description<'a> {
         name: "none",
         version: "0",
         heatmap_size: "32",
+        low_confidence: "0.5",
         training_data: "none",
         metrics: "none",
         licence: "none",
@@ -57,6 +60,7 @@ impl<'a> Description<'a> {
             canonical_layout,
             heatmaps,
             ("heatmap_size", self.heatmap_size),
+            ("low_confidence", self.low_confidence),
             ("training_data", self.training_data),
             ("metrics", self.metrics),
             ("licence", self.licence),
@@ -110,6 +114,8 @@ pub enum ManifestError {
     },
     /// The size of the heatmaps is no number.
     HeatmapSize,
+    /// The low confidence is no number from 0 to 1.
+    LowConfidence,
 }
 
 impl<'a> Manifest<'a> {
@@ -142,6 +148,9 @@ impl<'a> Manifest<'a> {
         if manifest.get("heatmap_size").is_none_or(|size| size.parse::<usize>().is_err()) {
             return Err(ManifestError::HeatmapSize);
         }
+        if !(0.0..=1.0).contains(&manifest.low_confidence()) {
+            return Err(ManifestError::LowConfidence);
+        }
         Ok(manifest)
     }
 
@@ -173,6 +182,13 @@ impl<'a> Manifest<'a> {
     pub fn heatmap_size(self) -> usize {
         self.get("heatmap_size").and_then(|size| size.parse().ok()).unwrap_or_default()
     }
+
+    /// The confidence below which a measurement is to be looked at twice
+    /// ([`Warning::LowConfidence`](crate::cascade::Warning::LowConfidence)).
+    #[must_use]
+    pub fn low_confidence(self) -> f32 {
+        self.get("low_confidence").and_then(|confidence| confidence.parse().ok()).unwrap_or(f32::NAN)
+    }
 }
 
 impl fmt::Display for ManifestError {
@@ -187,6 +203,7 @@ impl fmt::Display for ManifestError {
                 write!(f, "the model's {key} differs from this runtime's, which is \"{expected}\"")
             }
             Self::HeatmapSize => f.write_str("heatmap_size is not a number of pixels"),
+            Self::LowConfidence => f.write_str("low_confidence is not a number from 0 to 1"),
         }
     }
 }

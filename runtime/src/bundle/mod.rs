@@ -335,6 +335,10 @@ mod tests {
             (3, "long axis upright", "canonical_layout differs"),
             (4, "6", "heatmaps differs"),
             (5, "large", "heatmap_size is not a number of pixels"),
+            (6, "high", "low_confidence is not a number from 0 to 1"),
+            (6, "NaN", "low_confidence is not a number from 0 to 1"),
+            (6, "1.01", "low_confidence is not a number from 0 to 1"),
+            (6, "-0.1", "low_confidence is not a number from 0 to 1"),
         ] {
             let mut manifest = MANIFEST;
             manifest[i].1 = value;

@@ -20,6 +20,7 @@ pub struct Plans<'a> {
     localization: Plan<'a>,
     hourglass: Plan<'a>,
     heatmap_size: usize,
+    low_confidence: f32,
 }
 
 /// Why a bundle's plans are not the cascade's networks.
@@ -76,11 +77,13 @@ impl<'a> Plans<'a> {
         let size = maps.filter(|m| m.channels == 4 && m.height == m.width && count == 1).map(|m| m.height);
         match size {
             Some(found @ 8..=MAXIMUM_HEATMAP_SIZE) if takes_a_patch(&hourglass) => {
-                let stated = bundle.manifest().heatmap_size();
+                let manifest = bundle.manifest();
+                let stated = manifest.heatmap_size();
                 if stated != found {
                     return Err(PlansError::HeatmapSize { stated, found });
                 }
-                Ok(Self { localization, hourglass, heatmap_size: found })
+                let low_confidence = manifest.low_confidence();
+                Ok(Self { localization, hourglass, heatmap_size: found, low_confidence })
             }
             _ => {
                 let expected = "a patch of 128 x 128 in, four square heatmaps of 8 to 64 pixels out";
@@ -99,6 +102,12 @@ impl<'a> Plans<'a> {
     #[must_use]
     pub const fn heatmap_size(&self) -> usize {
         self.heatmap_size
+    }
+
+    /// The confidence below which a measurement has a warning: the manifest's.
+    #[must_use]
+    pub const fn low_confidence(&self) -> f32 {
+        self.low_confidence
     }
 }
 
@@ -120,6 +129,10 @@ impl<W: AsMut<[u8]>> Networks for EngineNetworks<'_, W> {
 
     fn heatmap_size(&self) -> usize {
         self.plans.heatmap_size
+    }
+
+    fn low_confidence(&self) -> f32 {
+        self.plans.low_confidence
     }
 
     fn localize(&mut self, patch: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, RunError> {

@@ -26,6 +26,10 @@ pub trait Cascade {
         workspace: &mut Workspace,
         finished: &mut dyn FnMut(Stage),
     ) -> Result<Findings, MeasureError<Self::Error>>;
+
+    /// The confidence below which a measurement carries [`Warning::LowConfidence`](super::Warning::LowConfidence). It
+    /// is the model's: how sure a model is of a clear endpoint depends on what it learned from and for how long.
+    fn low_confidence(&self) -> f32;
 }
 
 /// What a cascade finds in a patch.
@@ -67,6 +71,10 @@ impl<N: Networks> Cascade for N {
         self.find_keypoints(canonical, heatmaps).map_err(MeasureError::Network)?;
         finished(Stage::Hourglass);
         Ok(Findings { theta, keypoints: CanonicalKeypoint::decode(heatmaps, size) })
+    }
+
+    fn low_confidence(&self) -> f32 {
+        Networks::low_confidence(self)
     }
 }
 

@@ -1,8 +1,7 @@
 use core::fmt;
 
 use super::{
-    Cascade, Findings, LESION_LEVEL, LOW_CONFIDENCE, LOW_OVERLAP, MASK_PIXELS, Warning, Warnings, Workspace,
-    overlap,
+    Cascade, Findings, LESION_LEVEL, LOW_OVERLAP, MASK_PIXELS, Warning, Warnings, Workspace, overlap,
 };
 use crate::geometry::{
     AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
@@ -163,7 +162,7 @@ pub fn measure<C: Cascade>(
         warnings: Warnings::default(),
     };
     finished(Stage::Decoding);
-    Ok(measurement.with_warnings(slice, area, &seen))
+    Ok(measurement.with_warnings(slice, area, &seen, cascade.low_confidence()))
 }
 
 impl fmt::Display for Stage {
@@ -191,7 +190,13 @@ impl Measurement {
         self.spacing.map(|s| self.mask_area * s.row_mm() * s.column_mm())
     }
 
-    fn with_warnings(self, slice: &CtSlice<'_>, area: LesionBox, canonical: &[Point; 4]) -> Self {
+    fn with_warnings(
+        self,
+        slice: &CtSlice<'_>,
+        area: LesionBox,
+        canonical: &[Point; 4],
+        low_confidence: f32,
+    ) -> Self {
         let spacing = self.spacing.unwrap_or(PixelSpacing::UNIT);
         let drawn = area.grown_to_square(spacing);
         let [left, top, right, bottom] = slice.area().corners();
@@ -214,7 +219,7 @@ impl Measurement {
         let warnings = Warnings::default()
             .with(Warning::NoSpacing, self.spacing.is_none())
             .with(Warning::BeyondSlice, at_edge)
-            .with(Warning::LowConfidence, self.confidence() < LOW_CONFIDENCE)
+            .with(Warning::LowConfidence, self.confidence() < low_confidence)
             .with(Warning::NearEdge, near_edge)
             .with(Warning::NotPerpendicular, cosine.abs() > OBLIQUE)
             .with(Warning::FillsBox, filled)
@@ -279,6 +284,9 @@ mod tests {
     /// Clear, perpendicular, half as wide as the patch, and without a mask.
     const CLEAR: Seen = Seen { half_long: 0.5, cosine: 0.0, confidence: 0.9, mask: [f32::NAN; MASK_PIXELS] };
 
+    /// The limit that [`Seen`] states.
+    const LOW_CONFIDENCE: f32 = 0.6;
+
     /// Half of the short axis, in half patch widths.
     const HALF_SHORT: f64 = 0.3;
 
@@ -297,6 +305,10 @@ mod tests {
                 .map(|position| CanonicalKeypoint { position, confidence: self.confidence });
             let theta = Theta::from_double_angle(Point::default(), 1.0, 0.0, 1.0);
             Ok(Findings { theta: theta.map_err(MeasureError::Theta)?, keypoints })
+        }
+
+        fn low_confidence(&self) -> f32 {
+            LOW_CONFIDENCE
         }
     }
 

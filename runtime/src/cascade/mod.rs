@@ -24,5 +24,5 @@ pub use measure::{LEAST_OVERLAP, LOWEST_CONFIDENCE, MeasureError, Measurement, S
 pub use networks::{Networks, ThetaOutputs};
 pub use outline::{OUTLINE_POINTS, outline};
 use overlap::overlap;
-pub use warnings::{LOW_CONFIDENCE, LOW_OVERLAP, Warning, Warnings};
+pub use warnings::{LOW_OVERLAP, Warning, Warnings};
 pub use workspace::{Heatmaps, LESION_LEVEL, MASK_PIXELS, MASK_SIZE, MAXIMUM_HEATMAP_SIZE, Mask, Workspace};

@@ -10,6 +10,9 @@ pub trait Networks {
     /// Rows and columns of a heatmap: at most [`super::MAXIMUM_HEATMAP_SIZE`].
     fn heatmap_size(&self) -> usize;
 
+    /// See [`Cascade::low_confidence`](super::Cascade::low_confidence).
+    fn low_confidence(&self) -> f32;
+
     /// The localization network: from the normalised patch to the lesion mask over it (above
     /// [`super::LESION_LEVEL`] is lesion; NaN throughout where the network has none) and what carries θ.
     ///

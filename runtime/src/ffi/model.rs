@@ -159,7 +159,7 @@ impl Opened<'_> {
             heatmap_size: u32::try_from(networks.plans.heatmap_size()).unwrap_or(u32::MAX),
             test_vectors: u32::try_from(vectors).unwrap_or(u32::MAX),
             sha256: bundle.sha256(),
-            reserved: 0,
+            low_confidence: networks.plans.low_confidence(),
         }
     }
 

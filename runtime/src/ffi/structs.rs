@@ -87,7 +87,7 @@ pub struct RecistInfo {
     pub heatmap_size: u32,
     pub test_vectors: u32,
     pub sha256: [u8; 32],
-    pub reserved: u32,
+    pub low_confidence: f32,
 }
 
 /// A struct's size as its first field states it.

@@ -21,10 +21,11 @@ pub struct TractCascade {
     /// From the patch to mask, θ's numbers, canonical patch, heatmaps and keypoints.
     model: Arc<TypedRunnableModel>,
     heatmap_size: usize,
+    low_confidence: f32,
 }
 
 impl TractCascade {
-    pub(super) fn new(models: &TractModels) -> TractResult<Self> {
+    pub(super) fn new(models: &TractModels, low_confidence: f32) -> TractResult<Self> {
         let mut model = TypedModel::default();
         let patch = model.add_source("patch", f32::fact(PATCH))?;
         let localized = append(&mut model, "localization", &models.localization, patch)?;
@@ -34,7 +35,8 @@ impl TractCascade {
         let decoding = DecodingOperator { heatmap_size: models.heatmap_size };
         let keypoints = model.wire_node("decoding", decoding, &[heatmaps])?[0];
         model.select_output_outlets(&[mask, numbers, canonical, heatmaps, keypoints])?;
-        Ok(Self { model: model.into_optimized()?.into_runnable()?, heatmap_size: models.heatmap_size })
+        let model = model.into_optimized()?.into_runnable()?;
+        Ok(Self { model, heatmap_size: models.heatmap_size, low_confidence })
     }
 }
 
@@ -82,5 +84,9 @@ impl Cascade for TractCascade {
             *keypoint = CanonicalKeypoint { position: Point::new(x, y), confidence };
         }
         Ok(Findings { theta, keypoints: found })
+    }
+
+    fn low_confidence(&self) -> f32 {
+        self.low_confidence
     }
 }

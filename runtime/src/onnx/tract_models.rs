@@ -46,20 +46,22 @@ impl TractModels {
         Self::new(model(localization)?, model(hourglass)?)
     }
 
-    /// The networks one by one.
+    /// The networks one by one; `low_confidence` is their model's
+    /// ([`Cascade::low_confidence`](crate::cascade::Cascade::low_confidence)).
     ///
     /// # Errors
     /// If tract cannot run them.
-    pub fn networks(self) -> Result<TractNetworks, OnnxError> {
-        TractNetworks::new(self).map_err(OnnxError::tract)
+    pub fn networks(self, low_confidence: f32) -> Result<TractNetworks, OnnxError> {
+        TractNetworks::new(self, low_confidence).map_err(OnnxError::tract)
     }
 
-    /// The cascade as one model: both networks with the sampler between them and the decoding behind them.
+    /// The cascade as one model: both networks with the sampler between them and the decoding behind them;
+    /// `low_confidence` is their model's ([`Cascade::low_confidence`](crate::cascade::Cascade::low_confidence)).
     ///
     /// # Errors
     /// If tract cannot run it.
-    pub fn cascade(self) -> Result<TractCascade, OnnxError> {
-        TractCascade::new(&self).map_err(OnnxError::tract)
+    pub fn cascade(self, low_confidence: f32) -> Result<TractCascade, OnnxError> {
+        TractCascade::new(&self, low_confidence).map_err(OnnxError::tract)
     }
 
     fn new(localization: TypedModel, hourglass: TypedModel) -> Result<Self, OnnxError> {

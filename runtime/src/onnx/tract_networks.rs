@@ -13,13 +13,15 @@ pub struct TractNetworks {
     localization: Arc<TypedRunnableModel>,
     hourglass: Arc<TypedRunnableModel>,
     heatmap_size: usize,
+    low_confidence: f32,
 }
 
 impl TractNetworks {
-    pub(super) fn new(models: TractModels) -> TractResult<Self> {
+    pub(super) fn new(models: TractModels, low_confidence: f32) -> TractResult<Self> {
         let TractModels { localization, hourglass, heatmap_size } = models;
         let runnable = |model: TypedModel| model.into_optimized()?.into_runnable();
-        Ok(Self { localization: runnable(localization)?, hourglass: runnable(hourglass)?, heatmap_size })
+        let [localization, hourglass] = [runnable(localization)?, runnable(hourglass)?];
+        Ok(Self { localization, hourglass, heatmap_size, low_confidence })
     }
 }
 
@@ -41,6 +43,10 @@ impl Networks for TractNetworks {
 
     fn heatmap_size(&self) -> usize {
         self.heatmap_size
+    }
+
+    fn low_confidence(&self) -> f32 {
+        self.low_confidence
     }
 
     fn localize(&mut self, patch: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, OnnxError> {

@@ -12,7 +12,7 @@ use crate::weights::Weights;
 /// Both networks with the spatial transformer between them, differentiable from the heatmaps through θ to the
 /// localization network: what joint training trains (paper, section 2.3).
 ///
-/// Trained one by one, the networks are run by themselves.
+/// The localization network trained alone, and the hourglass behind a θ that is known, are run by themselves.
 #[derive(Debug)]
 pub struct Cascade<E: Element, D: Device<E>> {
     /// The localization network: patch to mask and θ.
@@ -92,6 +92,24 @@ impl<E: Element, D: Device<E>> Cascade<E, D> {
         Ok((CascadeOutputs { heatmaps, ..localized }, tape))
     }
 
+    /// Runs the cascade while its hourglass is trained behind the localization network as it will be used: nothing is
+    /// recorded of the latter.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If `patches` have not the shape of the localization network's input.
+    pub fn train_hourglass<T: Tape<E, D>>(
+        &mut self,
+        patches: FeatureMap<E, D>,
+        tape: T,
+    ) -> Result<(CascadeOutputs<E, D>, T), Error> {
+        let localized = self.localize(patches)?;
+        let (heatmaps, tape) = self.hourglass.train(localized.canonical.clone(), tape)?;
+        Ok((CascadeOutputs { heatmaps, ..localized }, tape))
+    }
+
     /// Runs the cascade as it will be used: see [`Module::infer`].
     ///
     /// # Errors
@@ -100,10 +118,16 @@ impl<E: Element, D: Device<E>> Cascade<E, D> {
     /// # Panics
     /// If `patches` have not the shape of the localization network's input.
     pub fn infer(&self, patches: FeatureMap<E, D>) -> Result<CascadeOutputs<E, D>, Error> {
-        let outputs = self.localization.infer(patches.clone())?;
-        let (localized, NoneTape) = localize(outputs, patches, NoneTape).map_err(Into::into)?;
+        let localized = self.localize(patches)?;
         let heatmaps = self.hourglass.infer(localized.canonical.clone())?;
         Ok(CascadeOutputs { heatmaps, ..localized })
+    }
+
+    /// What the localization network, as it will be used, makes of the patches; the heatmaps are still to come.
+    fn localize(&self, patches: FeatureMap<E, D>) -> Result<CascadeOutputs<E, D>, Error> {
+        let outputs = self.localization.infer(patches.clone())?;
+        let (localized, NoneTape) = localize(outputs, patches, NoneTape).map_err(Into::into)?;
+        Ok(localized)
     }
 }
 

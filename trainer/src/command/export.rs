@@ -96,12 +96,13 @@ impl Run for Export {
         let quantised = quantise(&model, &patches, self.rule)?;
 
         let float32 = floating_point(&model, &packs, Split::Val, false)?;
-        // The plans in a bundle that has neither its figures nor its test vectors yet.
+        // The plans in a bundle that has neither its figures, its low confidence nor its test vectors yet.
         let heatmap_size = model.network.hourglass.heatmap.to_string();
         let description = Description {
             name,
             version: &self.version,
             heatmap_size: &heatmap_size,
+            low_confidence: "1",
             training_data: &training_data,
             metrics: "not measured",
             licence: &self.licence,
@@ -112,10 +113,11 @@ impl Run for Export {
         let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
         let int8 = integers(plans, &packs, Split::Val, false)?;
         let metrics = metrics(&int8);
+        let low_confidence = format!("{:.2}", int8.low_confidence());
 
         let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::Scalar);
         let vectors = test_vectors(&mut networks)?;
-        let description = Description { metrics: &metrics, ..description };
+        let description = Description { metrics: &metrics, low_confidence: &low_confidence, ..description };
         let bundle = export::bundle(&description, &quantised, &vectors)?;
 
         replace(&path, &bundle).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -126,7 +128,7 @@ impl Run for Export {
         super::say(&format!(
             "float32 (validation split)\n{float32}\nint8 (validation split)\n{int8}\nprice of int8: {}\n\
              {parity}\n\
-             {}\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
+             {}\nlow_confidence: {low_confidence}\nbundle_bytes: {}\nworkspace_bytes: {}\nc_library_bytes: {}\n",
             price(&float32, &int8),
             path.display(),
             bundle.len(),

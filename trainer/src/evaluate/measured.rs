@@ -42,6 +42,10 @@ mod tests {
             32
         }
 
+        fn low_confidence(&self) -> f32 {
+            0.5
+        }
+
         fn localize(&mut self, _: &Patch, _: &mut Mask) -> Result<ThetaOutputs, &'static str> {
             if self.fails {
                 Err("out of memory")

@@ -89,6 +89,17 @@ impl Report {
         self.unmeasured().refused
     }
 
+    /// The confidence, in whole hundredths, that at most one in twenty of the measured lesions lie below: what a model's
+    /// manifest states as low. 1 where nothing was measured: then nothing is known of what its confidences mean.
+    #[must_use]
+    pub fn low_confidence(&self) -> f64 {
+        let found = self.rows.iter().filter_map(|row| row.found.ok());
+        let mut confidences: Vec<f32> = found.map(|found| found.confidence).collect();
+        confidences.sort_by(f32::total_cmp);
+        let least = confidences.get(confidences.len() / 20);
+        least.map_or(1.0, |confidence| (f64::from(*confidence) * 100.0).floor() / 100.0)
+    }
+
     /// The absolute differences of the cascade to the readers in mm.
     #[must_use]
     pub fn model(&self) -> Statistics {
@@ -133,6 +144,28 @@ mod tests {
     fn a_refused_lesion_is_counted_and_in_no_error() {
         let report = Report { rows: vec![example(0, 12.0, 1.0, 2.0), refused(1, 12.0, 2.0)] };
         assert_eq!((report.refused(), report.model().mean), (1, Four::from_fn(|_| 1.0)));
+    }
+
+    #[test]
+    fn one_lesion_in_twenty_is_below_the_low_confidence() {
+        let rows = |lesions: usize| {
+            let row = |i| {
+                let row = example(i, 12.0, 1.0, 2.0);
+                let confidence = 0.995 - 0.01 * i as f32;
+                Row { found: row.found.map(|found| Found { confidence, ..found }), ..row }
+            };
+            (0..lesions).map(row).chain([refused(lesions, 12.0, 2.0)]).collect()
+        };
+        for (lesions, expected) in [(0, 1.0), (1, 0.99), (19, 0.81), (20, 0.81), (40, 0.62)] {
+            let report = Report { rows: rows(lesions) };
+            let low = report.low_confidence();
+            assert!((low - expected).abs() < 1e-6, "{lesions} lesions: {low}");
+            let below = report
+                .rows
+                .iter()
+                .filter(|row| row.found.is_ok_and(|found| f64::from(found.confidence) < low));
+            assert_eq!(below.count(), lesions / 20, "{lesions} lesions");
+        }
     }
 
     #[test]

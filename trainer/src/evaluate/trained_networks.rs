@@ -32,6 +32,11 @@ impl<D: Device<f32>> Networks for TrainedNetworks<'_, D> {
         self.cascade.heatmap_size()
     }
 
+    /// None: networks in training state no limit, and nobody reads their warnings.
+    fn low_confidence(&self) -> f32 {
+        0.0
+    }
+
     fn localize(&mut self, patch: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Error> {
         let outputs = Self::run(&self.cascade.localization, patch)?;
         let [found, theta] = &outputs[..] else {

@@ -82,7 +82,8 @@ impl ParityReport {
         let cascade = model.cascade(&autodiff::cpu())?;
         let trained = Answers::of(&mut TrainedNetworks::new(&cascade, true), patches)?;
         let on_tract = |models: TractModels| -> Result<Answers, Box<dyn Error>> {
-            Ok(Answers::of(&mut models.networks()?, patches)?)
+            // Nothing is measured with them: no warning is asked for.
+            Ok(Answers::of(&mut models.networks(0.0)?, patches)?)
         };
         let [localization, hourglass] = files.float32.each_ref().map(read);
         let tract = on_tract(TractModels::float32(&localization?, &hourglass?)?)?;

@@ -22,7 +22,8 @@ pub(super) struct Batch {
     pub(super) theta: Vec<f32>,
     /// Masks.
     pub(super) mask: Vec<f32>,
-    /// For the hourglass alone, its heatmaps: image, row, column, keypoint.
+    /// For [`Stage::Shn`], the hourglass' heatmaps: image, row, column, keypoint. Else they follow from the θ that is
+    /// found.
     pub(super) heatmaps: Vec<f32>,
 }
 

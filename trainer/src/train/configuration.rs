@@ -46,13 +46,13 @@ pub struct Configuration {
     /// What the mask is to show.
     #[serde(default)]
     pub mask: MaskTarget,
-    /// How far from the truth, by standard deviation, the θ is that the hourglass learns behind: shift in half
-    /// patch widths, angle in radians of the double angle, ln scale.
+    /// How far from the truth, by standard deviation, the θ is that the hourglass learns behind in a stage `shn`: shift
+    /// in half patch widths, angle in radians of the double angle, ln scale.
     #[serde(default = "pose_noise")]
     pub pose_noise: [f64; 3],
     /// Whether the hourglass learns behind the θ of an untrained localization network
     /// ([`Localization::untrained_theta`](crate::network::Localization::untrained_theta)), as if there were no
-    /// spatial transformer. Only stages that train the hourglass alone can.
+    /// spatial transformer. Only stages `shn` can.
     #[serde(default)]
     pub fixed_pose: bool,
     /// Steps from one validation to the next: what this trainer calls an epoch.
@@ -89,6 +89,9 @@ pub enum Stage {
     Stn,
     /// The stacked hourglass, on canonical patches of nearly the true θ.
     Shn,
+    /// The stacked hourglass, on the canonical patches of the θ that the localization network finds, while that network
+    /// stays as it is: what the hourglass is given in use.
+    Follow,
     /// Both, through the sampler.
     Joint,
 }
@@ -185,6 +188,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Stn => "stn",
             Self::Shn => "shn",
+            Self::Follow => "follow",
             Self::Joint => "joint",
         })
     }

@@ -75,12 +75,12 @@ impl<D: Device<f32>> Trainer<D> {
         if let Some(limit) = gradient_limit {
             let modules: &[&Module<f32, D>] = match stage {
                 Stage::Stn => &[localization],
-                Stage::Shn => &[hourglass],
+                Stage::Shn | Stage::Follow => &[hourglass],
                 Stage::Joint => &[localization, hourglass],
             };
             clip_gradients(modules, &mut gradients, limit)?;
         }
-        if stage != Stage::Shn {
+        if matches!(stage, Stage::Stn | Stage::Joint) {
             self.localization.step(localization, &mut gradients, rate)?;
         }
         if stage != Stage::Stn {
@@ -145,6 +145,16 @@ impl<D: Device<f32>> Trainer<D> {
                     Mode::Infer => (hourglass.infer(patches)?, recording),
                 };
                 hourglass_losses(&mut losses, &heatmaps, &batch.heatmaps, weights, recording)?
+            }
+            Stage::Follow => {
+                let (outputs, recording) = match mode {
+                    Mode::Train => self.cascade.train_hourglass(patches, recording)?,
+                    Mode::Infer => (self.cascade.infer(patches)?, recording),
+                };
+                let found = download(&outputs.theta)?;
+                let expected = heatmaps_behind(&found, batch, self.cascade.heatmap_size())
+                    .map_err(|reason| Error::Diverged { reason })?;
+                hourglass_losses(&mut losses, &outputs.heatmaps, &expected, weights, recording)?
             }
             Stage::Joint => {
                 let (outputs, mut recording) = match mode {

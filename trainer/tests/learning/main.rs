@@ -37,7 +37,7 @@ fn loss(stage: &str) -> String {
         ("mask = 20.0, pose = [10.0, 0.5, 5.0]", "heatmaps = 100.0, cosine = 0.05");
     match stage {
         "stn" => localization.to_owned(),
-        "shn" => hourglass.to_owned(),
+        "shn" | "follow" => hourglass.to_owned(),
         _ => format!("{localization}, {hourglass}"),
     }
 }
@@ -83,6 +83,26 @@ fn a_tiny_network_learns_phantoms() {
     }
     let last = validations.last().unwrap();
     assert!(last.2.is_some_and(|millimetres| millimetres < 2.0), "{last:?}");
+}
+
+#[test]
+fn an_hourglass_follows_a_localization_network_that_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let packs = [Pack::open(&pack(folder.path(), 4)).unwrap()];
+    let trained = |stage: &str, start| {
+        let configuration =
+            Configuration::from_toml(&configuration(4, &[(stage, 6)], "epoch = 6\ncheckpoint = 6")).unwrap();
+        let folder = folder.path().join(stage);
+        let run = Run::open(&folder, configuration, &packs, start, false).unwrap();
+        run.train(&autodiff::cpu(), |_| ()).unwrap();
+        let path = folder.join("weights.safetensors");
+        (Weights::read(&path).unwrap().into_networks(), path)
+    };
+    let ([localization, hourglass], start) = trained("stn", Start::Fresh);
+    let ([followed, learnt], _) = trained("follow", Start::Weights(&start));
+    assert!(followed == localization && learnt != hourglass);
+    let ([moved, _], _) = trained("joint", Start::Weights(&start));
+    assert!(moved != localization, "the control");
 }
 
 /// Trains a preset for `steps` steps of each of its stages.

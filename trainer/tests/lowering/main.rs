@@ -161,9 +161,9 @@ fn tract_runs_the_cascade_in_float32_as_the_trainer_does_and_in_integers_as_the_
     let lowered = folded.each_ref().map(|folded| quantised(folded, &patches));
     let plans = lowered.each_ref().map(|lowered| compile(&lowered.network).unwrap());
     let quantised_files = [0, 1].map(|i| int8("network", &folded[i].graph, &lowered[i], &[]));
-    let mut floats = TractModels::float32(&files[0], &files[1]).unwrap().networks().unwrap();
+    let mut floats = TractModels::float32(&files[0], &files[1]).unwrap().networks(0.5).unwrap();
     let integers = TractModels::int8(&quantised_files[0], &quantised_files[1], Kernel::best()).unwrap();
-    let mut integers = integers.networks().unwrap();
+    let mut integers = integers.networks(0.5).unwrap();
 
     use recist_trainer::autodiff::{Module, cpu, download, upload};
     let modules = folded.each_ref().map(|folded| -> Module<f32, _> {
@@ -345,7 +345,7 @@ fn the_cascade_as_one_tract_model_gives_the_same_bits_as_the_engine() {
     let workspace = vec![0; plans_of_bundle.workspace_bytes()];
     let mut engine = EngineNetworks::new(plans_of_bundle, workspace, Kernel::Scalar);
     let models = TractModels::plans(&plans[0], &plans[1], Kernel::best()).unwrap();
-    let mut tract = models.cascade().unwrap();
+    let mut tract = models.cascade(0.5).unwrap();
     let mut found = 0;
     for patch in patches.as_chunks::<PATCH_PIXELS>().0 {
         let mut workspaces = [Box::new(Workspace::new()), Box::new(Workspace::new())];

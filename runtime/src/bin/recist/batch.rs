@@ -124,6 +124,10 @@ mod tests {
             32
         }
 
+        fn low_confidence(&self) -> f32 {
+            0.5
+        }
+
         fn localize(&mut self, _: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
             mask.fill(f32::NAN);
             self.0.fetch_add(1, Ordering::Relaxed);

@@ -107,8 +107,8 @@ impl Engine {
             let models = TractModels::plans(bundle.localization(), bundle.hourglass(), model.kernel());
             (models, format!("{} in tract", model.engine()))
         };
-        let cascade = models.and_then(TractModels::cascade).map_err(|error| error.to_string())?;
-        Ok((cascade, name))
+        let cascade = models.and_then(|models| models.cascade(model.plans().low_confidence()));
+        Ok((cascade.map_err(|error| error.to_string())?, name))
     }
 }
 

@@ -93,7 +93,7 @@ impl Configuration {
                 fits,
                 &format!("{name}.stage"),
                 stage.stage.to_string(),
-                "trains the localization network, and fixed_pose is set",
+                "needs the localization network, and fixed_pose is set",
             )?;
             check_stage(&name, stage)?;
         }
@@ -215,7 +215,7 @@ fn check_stage(name: &str, stage: &StageConfiguration) -> Checked {
     let hourglass = heatmaps + cosine + ends + lengths;
     let (useful, foreign) = match stage {
         Stage::Stn => (localization, hourglass),
-        Stage::Shn => (hourglass, localization),
+        Stage::Shn | Stage::Follow => (hourglass, localization),
         Stage::Joint => (localization + hourglass, 0.0),
     };
     let name = format!("{name}.loss");

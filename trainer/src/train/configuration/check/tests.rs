@@ -128,11 +128,24 @@ fn stages_without_a_single_step_are_no_training() {
 }
 
 #[test]
-fn a_fixed_pose_goes_with_the_hourglass_alone() {
-    let text =
-        Configuration::open("edge").unwrap().to_toml().replace("fixed_pose = false", "fixed_pose = true");
-    let error = Configuration::from_toml(&text).unwrap_err().to_string();
-    assert!(error.contains("stages[0].stage = \"stn\" trains the localization network"), "{error}");
+fn a_fixed_pose_goes_with_stages_shn_alone() {
+    let shn = StageConfiguration {
+        stage: Stage::Shn,
+        schedule: Schedule::Cosine { rate: 1e-3, steps: 10, warm_up: 0 },
+        loss: LossWeights { heatmaps: 1.0, ..LossWeights::default() },
+        average: 0,
+    };
+    for stage in [Stage::Stn, Stage::Follow, Stage::Joint] {
+        let edge = Configuration::open("edge").unwrap();
+        let fixed = |stage| Configuration {
+            fixed_pose: true,
+            stages: vec![shn.clone(), StageConfiguration { stage, ..shn.clone() }],
+            ..edge.clone()
+        };
+        assert!(fixed(Stage::Shn).check().is_ok(), "the control");
+        let error = fixed(stage).check().unwrap_err().to_string();
+        assert!(error.contains(&format!("stages[1].stage = \"{stage}\" needs the localization")), "{error}");
+    }
 }
 
 #[test]
@@ -154,6 +167,12 @@ fn a_stage_has_losses_of_what_it_trains_and_no_others() {
         (Stage::Shn, ends, None),
         (Stage::Shn, LossWeights { heatmaps: 1.0, ..mask }, Some("weighs what a stage shn does not train")),
         (Stage::Shn, none, Some("teaches a stage shn nothing")),
+        (Stage::Follow, ends, None),
+        (
+            Stage::Follow,
+            LossWeights { heatmaps: 1.0, ..pose },
+            Some("weighs what a stage follow does not train"),
+        ),
         (Stage::Joint, ends, None),
         (Stage::Joint, LossWeights { heatmaps: 1.0, ..mask }, None),
         (Stage::Joint, none, Some("teaches a stage joint nothing")),
