@@ -277,7 +277,7 @@ typedef struct recist_info {
     uint32_t heatmap_size; /* endpoints are found on maps of heatmap_size x heatmap_size */
     uint32_t test_vectors; /* measurements that recist_self_test repeats */
     uint8_t sha256[32];    /* of the bundle: what sha256sum prints */
-    float low_confidence;  /* less is RECIST_WARNING_LOW_CONFIDENCE */
+    float low_confidence;  /* confidence below it has a warning */
 } recist_info;
 
 #define RECIST_INFO_INIT \

@@ -12,7 +12,8 @@ pub enum Warning {
     /// The box, grown to a square, reaches the slice's edge, to within a pixel, or beyond it, where the nearest edge
     /// sample counted: the lesion may be cut off.
     BeyondSlice = 2,
-    /// An endpoint's confidence is below the model's limit ([`Cascade::low_confidence`](super::Cascade::low_confidence)).
+    /// An endpoint's confidence is below the model's limit
+    /// ([`Cascade::low_confidence`](super::Cascade::low_confidence)).
     LowConfidence = 4,
     /// An endpoint lies near the edge of the canonical patch, or ends an axis within two pixels of the slice's edge:
     /// the lesion may go on beyond what was seen.

@@ -20,7 +20,7 @@ pub(super) struct Batch {
     pub(super) keypoints: Vec<Keypoints>,
     /// θ, five numbers a sample.
     pub(super) theta: Vec<f32>,
-    /// Masks.
+    /// Masks, where the localization network is trained.
     pub(super) mask: Vec<f32>,
     /// For [`Stage::Shn`], the hourglass' heatmaps: image, row, column, keypoint. Else they follow from the θ that is
     /// found.
@@ -119,9 +119,11 @@ impl Batch {
             image::sample(&sample.patch[..], PATCH_SIZE, &grid, &mut self.patches[first..]);
             interleave(&heatmaps, heatmap_size, &mut self.heatmaps);
         } else {
-            let mask = configuration.mask.of(targets.mask, &sample, pixels).map_err(BatchError::Pack)?;
+            if stage != Stage::Follow {
+                let mask = configuration.mask.of(targets.mask, &sample, pixels).map_err(BatchError::Pack)?;
+                self.mask.extend(mask);
+            }
             self.patches.extend_from_slice(&sample.patch[..]);
-            self.mask.extend(mask);
         }
         self.keypoints.push(sample.keypoints);
         self.theta.extend(targets.theta);
