@@ -1,5 +1,6 @@
 //! Where the tests that cross crates find their data.
 
+pub mod boxes;
 pub mod c_package;
 pub mod dicom;
 pub mod folder;

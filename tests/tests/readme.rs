@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use recist::cascade::{LOWEST_CONFIDENCE, Warning};
+use recist::cascade::{LEAST_OVERLAP, LOW_OVERLAP, LOWEST_CONFIDENCE, Warning};
 use recist::engine::Kernel;
 use recist_tests::c_package::{self, installed, package, repository};
+use recist_tests::stated;
 
 /// The README's blocks, their four spaces taken off.
 fn blocks() -> Vec<String> {
@@ -186,18 +187,27 @@ fn the_measure_commands_find_the_samples_axes_with_the_built_in_model() {
 
     let printed = run(&with_picture, &[]);
     assert!(printed.contains("long axis") && printed.contains("mm"), "{printed}");
-    let picture = std::fs::read(repository().join("target/phantom.png")).unwrap();
-    assert!(picture.starts_with(b"\x89PNG"));
+    let [drawn, shown] = ["target/phantom.png", "tests/sample/overlay.png"]
+        .map(|path| std::fs::read(repository().join(path)).unwrap());
+    assert!(drawn == shown, "the README shows another picture than the command draws");
 }
 
 #[test]
-fn every_warning_is_listed_as_reports_have_it_with_the_least_confidence() {
+fn every_warning_is_listed_as_reports_have_it_with_the_limits_of_what_is_measured() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     for warning in Warning::ALL {
         assert!(readme.contains(&format!("\n- `{warning}`\n")), "{warning}");
     }
-    let limit = format!("Below {LOWEST_CONFIDENCE} nothing is measured; below the model's `low_confidence`");
-    assert!(readme.contains(&limit), "{limit}");
+    for limit in [
+        format!("Below {LOWEST_CONFIDENCE} nothing is measured; below the model's `low_confidence`"),
+        format!(
+            "share less than {} % of the area that they cover together, nothing is measured; less than {} % has a warning",
+            LEAST_OVERLAP * 100.0,
+            LOW_OVERLAP * 100.0
+        ),
+    ] {
+        assert!(stated::readme().contains(&limit), "{limit}");
+    }
 }
 
 /// What these lines print, run by a shell in the repository on the tests' own package.

@@ -3,6 +3,7 @@
 use recist::cascade::{Neighbourhood, Networks, Workspace, decode, measure};
 use recist::geometry::{AffineMap, Axis, Keypoints, LesionBox, Point, Theta};
 use recist::image::{CtFile, PATCH_SIZE};
+use recist_tests::boxes::{Uniform, rough_box};
 use recist_tests::oracle::Oracle;
 use recist_tests::readers::{Mark, read};
 use recist_tests::real_data;
@@ -11,27 +12,10 @@ use recist_tests::stated::readme;
 /// What the decoding may lose: a twentieth of a patch pixel.
 const BAR_PATCH_PIXELS: f64 = 0.05;
 
-/// Uniform numbers in [0, 1), the same in every run.
-struct Uniform(u64);
-
-impl Uniform {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// The rough box by the law of boxes: 2 to 2.5 times the lesion, its centre off by up to a quarter.
-fn rough_box(keypoints: &Keypoints, uniform: &mut Uniform) -> LesionBox {
-    let scale = 2.0 + 0.5 * uniform.next();
-    let offset = Point::new(uniform.next() - 0.5, uniform.next() - 0.5) * 0.5;
-    LesionBox::drawn_round(&keypoints.to_array(), scale, offset).unwrap()
-}
-
 /// Mean endpoint distance, in patch pixels, after the way to ideal heatmaps and back.
 fn mean_error(marks: &[Mark], heatmap_size: usize, find: fn(&[f32], usize) -> Point) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
-    let mut uniform = Uniform(11);
+    let mut uniform = Uniform::new(11);
     for mark in marks {
         let square = recist::image::patch_square(rough_box(&mark.keypoints, &mut uniform), mark.spacing);
         let mut oracle = Oracle::new(mark.keypoints, square, heatmap_size);
@@ -96,7 +80,7 @@ fn ideal_heatmaps_give_the_readers_endpoints_back_as_closely_as_stated() {
 fn every_real_slice_is_measured_as_its_reader_marked_it() {
     let Some(data) = real_data() else { return };
     let mut workspace = Box::new(Workspace::new());
-    let mut uniform = Uniform(5);
+    let mut uniform = Uniform::new(5);
     let dicom = read(&data.join("dicom/recist.csv")).into_iter().map(|m| ("dicom", m));
     let lidc = read(&data.join("lidc/recist.csv")).into_iter().filter(|m| m.split == "val");
     let mut measured = 0;

@@ -1,7 +1,7 @@
 use core::fmt;
 
 /// Where mask and axes overlap less than this a measurement carries [`Warning::LowOverlap`].
-pub const LOW_OVERLAP: f64 = 0.5;
+pub const LOW_OVERLAP: f64 = 0.6;
 
 /// Why a measurement should be looked at twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ pub enum Rule {
 }
 
 impl Default for Rule {
-    /// All but 0.01 % at each end: what cost least in millimetres on versions 1 and 2 of `edge` (models/README.md).
+    /// All but 0.01 % at each end: what cost least in millimetres on versions 1 and 2 of `edge` (models/TRAINING.md).
     fn default() -> Self {
         Self::Percentile(1e-4)
     }
