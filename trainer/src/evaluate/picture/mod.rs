@@ -9,7 +9,7 @@ use std::path::Path;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::Point as Place;
 
-use super::{Difference, Evaluation, Figure, LIMITS_OF_AGREEMENT, Report, Row, SizeClass};
+use super::{Bin, Difference, Evaluation, Figure, LIMITS_OF_AGREEMENT, Report, Row, SizeClass};
 use crate::data::Pack;
 use canvas::Canvas;
 use cases::{CASES_HEIGHT, draw_cases};
@@ -133,18 +133,30 @@ const CURVES: [Curve; 3] = [
 
 fn by_confidence(canvas: &mut Canvas, evaluation: &Evaluation, rows: &[&Row]) {
     let reliability = &evaluation.reliability;
-    let highest = 2.0 * reliability.bins.iter().map(|bin| bin.long_percent).fold(10.0, f64::max);
-    let chart =
-        chart(canvas, 2, "reliability: error of the long axis, %", ("confidence", 1.0), [0.0, highest]);
+    let curves: [(fn(&Bin) -> f64, _, _, _); 2] = [
+        (|bin| bin.long_percent, "long axis", reliability.spearman_percent, RED),
+        (|bin| bin.ends_percent, "ends of both axes", reliability.spearman_ends_percent, BLUE),
+    ];
+    let means = curves.iter().flat_map(|(of, ..)| reliability.bins.iter().map(of));
+    let highest = 1.5 * means.fold(10.0, f64::max);
+    let chart = chart(
+        canvas,
+        2,
+        "reliability: error, % of the reader's long axis",
+        ("confidence", 1.0),
+        [0.0, highest],
+    );
     for row in rows {
-        let sum: f64 = row.model.iter().map(|difference| difference.long_percent().abs()).sum();
+        let sum: f64 = row.model.iter().map(Difference::ends_percent).sum();
         let confidence = row.found.map_or(0.0, |found| f64::from(found.confidence));
         chart.point(canvas, [confidence, sum / row.model.len() as f64], PALE);
     }
-    let bins = reliability.bins.iter();
     let middle = |[low, high]: [f32; 2]| f64::from(f32::midpoint(low, high));
-    let curve: Vec<_> = bins.map(|bin| [middle(bin.confidence), bin.long_percent]).collect();
-    chart.line(canvas, &curve, RED);
-    let correlation = format!("rank correlation {:.2}", Figure(reliability.spearman_percent));
-    chart.legend(canvas, &[("mean of a fifth of the lesions", RED), (&correlation, BLACK)]);
+    let legend = curves.map(|(of, name, correlation, colour)| {
+        let bins = reliability.bins.iter();
+        let curve: Vec<_> = bins.map(|bin| [middle(bin.confidence), of(bin)]).collect();
+        chart.line(canvas, &curve, colour);
+        (format!("{name}: mean of a fifth, rank correlation {:.2}", Figure(correlation)), colour)
+    });
+    chart.legend(canvas, &legend.each_ref().map(|(text, colour)| (text.as_str(), *colour)));
 }
