@@ -337,7 +337,8 @@ recist_status recist_measure(recist_model *model, const recist_slice *slice, con
 /*
  * recist_describe tells what an open model is. Writes *out in full.
  *
- * RECIST_NULL, RECIST_STRUCT_SIZE, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY.
+ * RECIST_NULL, RECIST_STRUCT_SIZE, RECIST_MISALIGNED, RECIST_NOT_OPEN, RECIST_BUSY,
+ * RECIST_INTERNAL.
  */
 recist_status recist_describe(recist_model *model, recist_info *out);
 
@@ -354,8 +355,8 @@ recist_status recist_self_test(recist_model *model, int32_t kernel);
 
 /*
  * recist_close ends a model; its memory and its bundle are the caller's again. NULL
- * and a closed model whose memory is still there are ignored, and so is a model with
- * a call running on it.
+ * and a closed model whose memory is still there are ignored. A model with a call
+ * running on it stays open and keeps its memory: close it when the call has returned.
  */
 void recist_close(recist_model *model);
 

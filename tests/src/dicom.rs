@@ -35,6 +35,8 @@ pub const HIGH_BIT: Tag = b"\x28\0\x02\x01";
 pub const PIXEL_REPRESENTATION: Tag = b"\x28\0\x03\x01";
 /// PixelPaddingValue.
 pub const PIXEL_PADDING_VALUE: Tag = b"\x28\0\x20\x01";
+/// RescaleIntercept.
+pub const RESCALE_INTERCEPT: Tag = b"\x28\0\x52\x10";
 /// RescaleSlope.
 pub const RESCALE_SLOPE: Tag = b"\x28\0\x53\x10";
 /// RescaleType.

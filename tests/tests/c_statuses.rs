@@ -128,6 +128,7 @@ fn each_bundle_that_cannot_be_opened_has_its_status() {
             sealed(&whole, |b| b[confidence] = b'x'),
             Status::BundleForeign,
         ),
+        ("a plan of version 2", sealed(&whole, |b| b[hourglass + 8] = 2), Status::BundleVersion),
         ("a plan that is none", sealed(&whole, |b| b[hourglass] ^= 1), Status::BundleForeign),
         ("plans in the other order", write(&exchanged).unwrap(), Status::BundleForeign),
         (

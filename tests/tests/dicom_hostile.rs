@@ -2,8 +2,8 @@
 
 use recist::image::CtFile;
 use recist_tests::dicom::{
-    BITS_ALLOCATED, BITS_STORED, COLUMNS, HIGH_BIT, NUMBER_OF_FRAMES, PIXEL_SPACING, RESCALE_SLOPE, ROWS,
-    element, number, object, refusal, with,
+    BITS_ALLOCATED, BITS_STORED, COLUMNS, HIGH_BIT, NUMBER_OF_FRAMES, PIXEL_SPACING, RESCALE_INTERCEPT,
+    RESCALE_SLOPE, ROWS, element, number, object, refusal, with,
 };
 
 #[test]
@@ -140,6 +140,15 @@ fn a_text_that_is_not_the_numbers_that_it_should_be_is_named() {
     for (tag, text, want) in cases {
         let changed = with(&object("not_square"), tag, &element(tag, "DS", text.as_bytes()));
         assert_eq!(refusal(&changed), want, "{text}");
+    }
+}
+
+#[test]
+fn samples_of_which_nothing_tells_the_hounsfield_units_are_refused() {
+    for (tag, name) in [(RESCALE_SLOPE, "RescaleSlope"), (RESCALE_INTERCEPT, "RescaleIntercept")] {
+        let want = format!("DICOM {name} is missing");
+        assert_eq!(refusal(&with(&object("not_square"), tag, b"")), want);
+        assert_eq!(refusal(&with(&object("not_square"), tag, &element(tag, "DS", b""))), want, "empty");
     }
 }
 

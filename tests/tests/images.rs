@@ -178,6 +178,21 @@ fn grey_of_which_a_value_is_transparent_is_refused_and_never_cut_to_8_bits() {
 }
 
 #[test]
+fn a_small_png_that_claims_more_than_any_scanner_makes_is_refused_before_it_is_decoded() {
+    let folder = Folder::new("claims");
+    let path = folder.0.join("slice.png");
+    for (size, want) in [
+        ([8192, 1], None),
+        ([8193, 1], Some("PNG is of 8193 x 1 px: no CT slice has more than 8192 rows or columns")),
+        ([1, 8193], Some("PNG is of 1 x 8193 px: no CT slice has more than 8192 rows or columns")),
+    ] {
+        write_grey16(&path, size, &vec![0; (size[0] * size[1]) as usize]).unwrap();
+        let refused = CtFile::read(&path, None).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), want, "{size:?}");
+    }
+}
+
+#[test]
 fn sixteen_bits_in_another_coding_than_deeplesions_are_refused_by_their_values() {
     let hu = |x: i32| if x < 40 { -1000 + x } else { x };
     type Coding = (&'static str, fn(i32) -> i32, Option<&'static str>);

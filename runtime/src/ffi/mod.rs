@@ -78,7 +78,7 @@ unsafe fn bundle_bytes<'a>(bundle: *const c_void, bytes: usize) -> Result<&'a [u
 
 fn open_bundle(bytes: &[u8]) -> Result<(Bundle<'_>, Plans<'_>), Status> {
     let bundle = Bundle::open(bytes).map_err(|e| Status::of_bundle(&e))?;
-    let plans = Plans::open(&bundle).map_err(|_| Status::BundleForeign)?;
+    let plans = Plans::open(&bundle).map_err(|e| Status::of_plans(&e))?;
     Ok((bundle, plans))
 }
 

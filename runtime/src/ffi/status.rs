@@ -1,7 +1,8 @@
 use core::ffi::CStr;
 
 use crate::bundle::BundleError;
-use crate::cascade::MeasureError;
+use crate::cascade::{MeasureError, PlansError};
+use crate::engine::PlanError;
 use crate::image::CropError;
 
 macro_rules! statuses {
@@ -71,6 +72,16 @@ impl Status {
             BundleError::Version { .. } => Self::BundleVersion,
             BundleError::Checksum => Self::BundleDamaged,
             BundleError::Section { .. } | BundleError::Manifest(_) | BundleError::TestVectors(_) => {
+                Self::BundleForeign
+            }
+        }
+    }
+
+    pub(super) fn of_plans(error: &PlansError) -> Self {
+        match error {
+            PlansError::Plan { error: PlanError::Version { .. }, .. } => Self::BundleVersion,
+            PlansError::Plan { error: PlanError::Checksum, .. } => Self::BundleDamaged,
+            PlansError::Plan { .. } | PlansError::Ports { .. } | PlansError::HeatmapSize { .. } => {
                 Self::BundleForeign
             }
         }

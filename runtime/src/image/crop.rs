@@ -85,12 +85,12 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
     let height = square.width() / slice.spacing().unwrap_or(PixelSpacing::UNIT).stretch();
     let (mut columns, mut rows) = ([Footprint::default(); PATCH_SIZE], [Footprint::default(); PATCH_SIZE]);
     for (i, (column, row)) in columns.iter_mut().zip(&mut rows).enumerate() {
-        *column = Footprint::of_pixel(i, x0, square.width());
-        *row = Footprint::of_pixel(i, y0, height);
+        *column = Footprint::of_pixel(i, x0, square.width(), slice.width());
+        *row = Footprint::of_pixel(i, y0, height, slice.height());
     }
     // Some rows of the slice at a time, each first averaged along x, then added to the patch rows that see it.
     patch.fill(0.0);
-    let (first, last) = (rows[0].first, rows[PATCH_SIZE - 1].last());
+    let (first, last) = (rows[0].first, rows[PATCH_SIZE - 1].last);
     let mut lines = [[0.0; PATCH_SIZE]; BLOCK];
     let mut seen_from = 0;
     for y in (first..=last).step_by(BLOCK) {
@@ -99,7 +99,7 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
             lines.iter_mut().zip(sums).for_each(|(line, sum)| line[i] = sum);
         }
         for (y, line) in (y..=last).zip(&lines) {
-            seen_from += rows[seen_from..].iter().take_while(|row| row.last() < y).count();
+            seen_from += rows[seen_from..].iter().take_while(|row| row.last < y).count();
             let weights = rows[seen_from..].iter().take_while(|row| row.first <= y).map(|row| row.weight(y));
             let seen = weights.zip(&mut patch.as_chunks_mut::<PATCH_SIZE>().0[seen_from..]);
             for (weight, pixels) in seen.filter(|&(weight, _)| weight > 0.0) {
@@ -112,18 +112,21 @@ pub fn crop(slice: &CtSlice<'_>, area: LesionBox, patch: &mut Patch) -> Result<L
     Ok(square)
 }
 
-/// The slice samples along one axis that a patch pixel averages: a triangle round `center`.
+/// The slice samples along one axis that a patch pixel averages: a triangle round `center`. What of it lies outside the
+/// slice weighs on the nearest edge sample, so that a patch costs no more than what it sees of the slice.
 #[derive(Clone, Copy, Default)]
 struct Footprint {
     center: f64,
     inverse_half_width: f64,
     first: isize,
-    count: isize,
+    last: isize,
+    before: f64,
+    after: f64,
     inverse_sum: f64,
 }
 
 impl Footprint {
-    fn of_pixel(index: usize, start: f64, side: f64) -> Self {
+    fn of_pixel(index: usize, start: f64, side: f64, samples: usize) -> Self {
         let (index, size) = (index as f64, PATCH_SIZE as f64);
         let step = side / size;
         let center = start + (index + 0.5) * step;
@@ -133,20 +136,21 @@ impl Footprint {
             reason = "a box inside the slice's reach has small coordinates"
         )]
         let (first, last) = ((center - half_width).ceil() as isize, (center + half_width).floor() as isize);
+        let edge = samples.cast_signed() - 1;
         let mut footprint = Self {
             center,
             inverse_half_width: 1.0 / half_width,
-            first,
-            count: last - first + 1,
-            inverse_sum: 1.0,
+            first: first.clamp(0, edge),
+            last: last.clamp(0, edge),
+            ..Self::default()
         };
-        let sum: f64 = (first..=last).map(|at| footprint.triangle(at)).sum();
-        footprint.inverse_sum = 1.0 / sum;
+        let sum = |positions: core::ops::RangeInclusive<isize>| -> f64 {
+            positions.map(|at| footprint.triangle(at)).sum()
+        };
+        let (before, after) = (sum(first..=last.min(-1)), sum(first.max(edge + 1)..=last));
+        let inverse_sum = 1.0 / sum(first..=last);
+        (footprint.before, footprint.after, footprint.inverse_sum) = (before, after, inverse_sum);
         footprint
-    }
-
-    fn last(&self) -> isize {
-        self.first + self.count - 1
     }
 
     fn triangle(&self, at: isize) -> f64 {
@@ -156,11 +160,13 @@ impl Footprint {
     /// The weight of the sample at `at`; the weights of a footprint add up to one.
     #[allow(clippy::cast_possible_truncation, reason = "weights lie in [0, 1]")]
     fn weight(&self, at: isize) -> f32 {
-        (self.triangle(at) * self.inverse_sum) as f32
+        let before = if at == self.first { self.before } else { 0.0 };
+        let after = if at == self.last { self.after } else { 0.0 };
+        ((self.triangle(at) + before + after) * self.inverse_sum) as f32
     }
 
     fn averages(&self, samples: impl Fn(isize) -> [f32; BLOCK]) -> [f32; BLOCK] {
-        (self.first..=self.last()).fold([0.0; BLOCK], |sums, at| {
+        (self.first..=self.last).fold([0.0; BLOCK], |sums, at| {
             let (weight, samples) = (self.weight(at), samples(at));
             core::array::from_fn(|line| sums[line] + weight * samples[line])
         })
@@ -270,6 +276,17 @@ mod tests {
         let patch = cropped(&samples, 64, box_of([-20.5, -20.5, 20.5, 20.5])).unwrap();
         assert!(patch[0].abs() < ROUNDING && patch[PATCH_SIZE - 1] > 19.0);
         assert_eq!(patch[0], patch[30 * PATCH_SIZE + 30]);
+    }
+
+    #[test]
+    fn what_lies_outside_a_flat_slice_costs_nothing() {
+        let samples = ramp(1_000_000, 1);
+        let patch = cropped(&samples, 1_000_000, box_of([-0.5, -0.5, 999_999.5, 0.5])).unwrap();
+        let (rows, _) = patch.as_chunks::<PATCH_SIZE>();
+        assert!(
+            rows.iter().flatten().zip(rows[0].iter().cycle()).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs())
+        );
+        assert!(rows[0].is_sorted() && rows[0][0] > 1000.0, "{:?}", rows[0]);
     }
 
     #[test]

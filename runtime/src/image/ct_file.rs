@@ -7,6 +7,9 @@ use super::png::{self, PngError};
 use super::{CtSlice, Samples};
 use crate::geometry::PixelSpacing;
 
+/// More rows or columns than any scanner makes: a damaged header must not claim gigabytes.
+pub(super) const LONGEST_SIDE: usize = 8192;
+
 /// A CT slice read from a file; lends itself as a [`CtSlice`].
 #[derive(Clone, Debug)]
 pub struct CtFile {

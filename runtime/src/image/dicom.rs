@@ -85,9 +85,12 @@ pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomEr
         return Err(DicomError::Damaged { reason });
     }
 
-    let number = |tag, attribute| Ok(numbers(&groups, tag, attribute)?.map(|[value]| value));
-    let slope = number(tags::RESCALE_SLOPE, "RescaleSlope")?.unwrap_or(1.0);
-    let intercept = number(tags::RESCALE_INTERCEPT, "RescaleIntercept")?.unwrap_or(0.0);
+    // CT images must have both (PS3.3, C.8.2.1): without them the samples' zero is unknown.
+    let number = |tag, attribute| {
+        numbers(&groups, tag, attribute)?.map(|[value]| value).ok_or(DicomError::Missing { attribute })
+    };
+    let slope = number(tags::RESCALE_SLOPE, "RescaleSlope")?;
+    let intercept = number(tags::RESCALE_INTERCEPT, "RescaleIntercept")?;
     if slope == 0.0 {
         return Err(DicomError::Value { attribute: "RescaleSlope", found: "0".to_owned() });
     }

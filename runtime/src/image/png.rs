@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use image::{ColorType, DynamicImage, ImageError, ImageFormat, ImageReader, Luma, Rgb};
 
 use super::CtFile;
+use super::ct_file::LONGEST_SIDE;
 
 /// What DeepLesion adds to Hounsfield units to store them in 16 unsigned bits.
 const DEEPLESION_OFFSET: f32 = 32768.0;
@@ -39,6 +40,13 @@ pub enum PngError {
         /// The PNG specification's number for the kind of colour.
         colour: u8,
     },
+    /// A side is longer than 8,192 pixels.
+    Size {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
     /// The samples of a 16-bit picture are no Hounsfield units in DeepLesion's coding.
     Coding {
         /// The share of them that no slice has, of its lowest value apart: that can be padding.
@@ -49,11 +57,15 @@ pub enum PngError {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
-    // The header chunk comes first and states bit depth and colour type (PNG specification, 11.2.1).
-    if let Some(&[depth, colour]) = bytes.get(24..26)
-        && (colour != GREY || !matches!(depth, 8 | 16))
-    {
-        return Err(PngError::Kind { depth, colour });
+    // The header chunk comes first and states size, bit depth and colour type (PNG specification, 11.2.1).
+    if let Some(&[w0, w1, w2, w3, h0, h1, h2, h3, depth, colour]) = bytes.get(16..26) {
+        if colour != GREY || !matches!(depth, 8 | 16) {
+            return Err(PngError::Kind { depth, colour });
+        }
+        let [width, height] = [[w0, w1, w2, w3], [h0, h1, h2, h3]].map(u32::from_be_bytes);
+        if width.max(height) as usize > LONGEST_SIDE {
+            return Err(PngError::Size { width, height });
+        }
     }
     let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let picture = reader.decode().map_err(PngError::Codec)?;
@@ -155,6 +167,12 @@ impl fmt::Display for PngError {
                 };
                 write!(f, "PNG is {depth}-bit {name}: only 8-bit and 16-bit grey are CT slices")
             }
+            Self::Size { width, height } => {
+                write!(
+                    f,
+                    "PNG is of {width} x {height} px: no CT slice has more than {LONGEST_SIDE} rows or columns"
+                )
+            }
             Self::Coding { share } => {
                 let (percent, low, high) = (share * 100.0, CREDIBLE_HU.start(), CREDIBLE_HU.end());
                 write!(
@@ -171,7 +189,7 @@ impl fmt::Display for PngError {
 impl std::error::Error for PngError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Kind { .. } | Self::Coding { .. } => None,
+            Self::Kind { .. } | Self::Size { .. } | Self::Coding { .. } => None,
             Self::Codec(error) => Some(error),
         }
     }

@@ -9,8 +9,7 @@ mod results;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use recist::cascade::{Networks, Workspace};
@@ -22,6 +21,9 @@ use crate::output::destination;
 use crate::warn;
 use partial::Partial;
 use results::{HEADER, row, warnings};
+
+/// Cases a job that may be taken and not yet written.
+const WAITING: usize = 4;
 
 pub(crate) fn run(arguments: &Batch) -> Result<(), Error> {
     let model = Model::open(arguments.model.as_deref())?;
@@ -48,19 +50,28 @@ fn measure_all<N: Networks + Send>(
     let mut partial = Partial::open(Partial::path(out, &bytes, model, images), HEADER)?;
     let (done, mut not_measured, mut warned) = (partial.rows, partial.not_measured, 0);
 
-    let next = AtomicUsize::new(done);
+    // A case is taken with a permit, which comes back when its row is written: few rows wait for an earlier one, and the
+    // memory does not grow with the cases. There are more permits than jobs, each of which keeps one at the end.
+    let jobs = jobs.min(cases.len());
+    let (permit, permits) = mpsc::channel();
+    (0..WAITING * jobs).for_each(|_| {
+        let _ = permit.send(());
+    });
+    let left = Mutex::new((permits, done..cases.len()));
+    let take = || {
+        let (permits, left) = &mut *left.lock().unwrap_or_else(PoisonError::into_inner);
+        permits.recv().ok().and_then(|()| left.next())
+    };
     thread::scope(|scope| {
-        // Few rows may wait for an earlier one: the memory does not grow with the cases.
-        let jobs = jobs.min(cases.len());
-        let (sender, receiver) = mpsc::sync_channel(jobs);
+        // Without it no job waits any longer.
+        let permit = permit;
+        let (sender, receiver) = mpsc::channel();
         for job in 1..=jobs {
-            let (sender, next, cases, mut networks) = (sender.clone(), &next, &cases, networks());
+            let (sender, take, cases, mut networks) = (sender.clone(), &take, &cases, networks());
             let run = move || {
                 let mut workspace = Box::new(Workspace::new());
-                while let at = next.fetch_add(1, Ordering::Relaxed)
-                    && let Some(case) = cases.get(at)
-                {
-                    let outcome = case.measure(folder, &mut networks, &mut workspace);
+                while let Some(at) = take() {
+                    let outcome = cases[at].measure(folder, &mut networks, &mut workspace);
                     if sender.send((at, outcome)).is_err() {
                         break;
                     }
@@ -79,6 +90,8 @@ fn measure_all<N: Networks + Send>(
                 not_measured += usize::from(outcome.is_err());
                 let warnings = outcome.as_ref().map_or_else(|_| String::new(), warnings);
                 partial.append(&row(image, outcome))?;
+                // Where no job is left none is needed.
+                let _ = permit.send(());
                 at += 1;
                 if !warnings.is_empty() {
                     warned += 1;
@@ -106,6 +119,7 @@ mod tests {
     use std::convert::Infallible;
     use std::fs::File;
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread::sleep;
     use std::time::{Duration, SystemTime};
 
@@ -243,6 +257,49 @@ mod tests {
             assert!(lines[1].ends_with(",ok") && lines[8].ends_with(",ok"));
             assert_eq!(folder.files(), ["a.png", "cases.csv", "out.csv"], "nothing partial is left");
         }
+    }
+
+    /// Networks of which the first that is asked takes its time, in which it counts how often the others are.
+    struct SlowFirst<'a>(SameLesion<'a>, &'a AtomicUsize);
+
+    impl Networks for SlowFirst<'_> {
+        type Error = Infallible;
+
+        fn heatmap_size(&self) -> usize {
+            self.0.heatmap_size()
+        }
+
+        fn low_confidence(&self) -> f32 {
+            self.0.low_confidence()
+        }
+
+        fn localize(&mut self, patch: &Patch, mask: &mut Mask) -> Result<ThetaOutputs, Infallible> {
+            let SameLesion(asked) = self.0;
+            if asked.load(Ordering::Relaxed) == 0 {
+                let found = self.0.localize(patch, mask);
+                sleep(Duration::from_millis(300));
+                self.1.fetch_max(asked.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+                return found;
+            }
+            self.0.localize(patch, mask)
+        }
+
+        fn find_keypoints(&mut self, canonical: &Patch, heatmaps: &mut [f32]) -> Result<(), Infallible> {
+            self.0.find_keypoints(canonical, heatmaps)
+        }
+    }
+
+    #[test]
+    fn few_cases_are_measured_before_a_slow_one_is_written() {
+        let rows: String = (0..200).map(|_| "a.png,10,10,42,42\n").collect();
+        let folder = Folder::new("slow", &format!("image,x0,y0,x1,y1\n{rows}"));
+        let (cases, out) = (folder.0.join("cases.csv"), folder.0.join("out.csv"));
+        let (asked, meanwhile) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let networks = || SlowFirst(SameLesion(&asked), &meanwhile);
+        measure_all(&cases, &out, [7; 32], 2, networks, |_| ()).unwrap();
+        assert_eq!(asked.into_inner(), 200);
+        assert!((1..2 * WAITING + 2).contains(&meanwhile.into_inner()));
+        assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 201);
     }
 
     #[test]

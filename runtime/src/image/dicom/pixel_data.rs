@@ -8,9 +8,7 @@ use super::error::DicomError;
 use super::jpeg::{self, JpegHeader, START_OF_IMAGE};
 use super::tags;
 use super::transfer_syntax::{Elements, Pictures};
-
-/// More rows or columns than any scanner makes: a damaged header must not claim gigabytes.
-const LONGEST_SIDE: usize = 8192;
+use crate::image::ct_file::LONGEST_SIDE;
 
 /// The layout of one frame, as the object states it.
 pub(super) struct Layout {
