@@ -161,12 +161,16 @@ fn a_background_keeps_clear_of_marks_by_the_image_or_file_that_they_name() {
     let marks = format!("{name},200,300,300,300\n");
     let by_file = packed(&format!("file,{ends}{marks}")).unwrap();
     assert!(packed(&format!("image,{ends}{marks}")).unwrap() == by_file);
-    assert!(packed(&format!("image,{ends}other.dcm,200,300,300,300\n")).unwrap() != by_file, "the control");
+    assert!(packed(&format!("image,{ends}{name},10,10,20,20\n")).unwrap() != by_file, "the control");
     for (table, word) in [
         (format!("slice,{ends}{marks}"), "slices/recist.csv has no column image"),
         (
             format!("image,{ends}{name},200,x,300,300\n"),
             "slices/recist.csv: line 2: long_y1 is \"x\": not a number",
+        ),
+        (
+            format!("image,{ends}{marks}other.dcm,200,300,300,300\n"),
+            "slices/recist.csv: line 3: other.dcm is no slice of the folder",
         ),
     ] {
         let error = packed(&table).unwrap_err();

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::ffi::OsStr;
 use std::iter;
 use std::path::Path;
 
@@ -76,25 +77,27 @@ impl Backgrounds {
     /// `image` or `file`, `long_x1` to `long_y2`).
     ///
     /// # Errors
-    /// If a file or a row cannot be read, or there is no slice.
+    /// If a file or a row cannot be read, a row's image is none of the slices, or there is no slice.
     pub fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let named = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let mut paths: Vec<_> = std::fs::read_dir(folder)
+            .map_err(|error| named(folder, &error))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("dcm")));
+        paths.sort();
         let table = folder.join("recist.csv");
         let columns = ["image", "long_x1", "long_y1", "long_x2", "long_y2"];
         let marks: Vec<(String, [Point; 2])> = Table::open(&table, &[("file", "image")], &columns, &[])?
             .rows()
             .map(|(line, cells)| {
-                cells
-                    .and_then(|cells| mark(&cells))
-                    .map_err(|reason| named(&table, &format_args!("line {line}: {reason}")))
+                let mark = cells.and_then(|cells| mark(&cells)).and_then(|(image, ends)| {
+                    let is_slice = paths.iter().any(|path| path.file_name() == Some(OsStr::new(&image)));
+                    if is_slice { Ok((image, ends)) } else { Err(format!("{image} is no slice of the folder")) }
+                });
+                mark.map_err(|reason| named(&table, &format_args!("line {line}: {reason}")))
             })
             .collect::<Result<_, _>>()?;
-        let mut paths: Vec<_> = std::fs::read_dir(folder)
-            .map_err(|error| named(folder, &error))?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "dcm"));
-        paths.sort();
         let mut slices = Vec::new();
         for path in paths {
             let file = CtFile::read(&path, None).map_err(|error| named(&path, &error))?;
