@@ -150,6 +150,7 @@ fn png_grey_values_are_pillows() {
     let want: Vec<f32> = (0..20_u8).map(|i| f32::from(i) * 12.0).collect();
     assert_eq!(eight.samples(), want);
     let sixteen = CtFile::read(&golden("png/grey16.png"), None).unwrap();
+    assert!(eight.slice().is_picture() && !sixteen.slice().is_picture(), "8 bits are a window's");
     let want: Vec<f32> = (0..20_u8).map(|i| f32::from(i) * 100.0 - 1000.0).collect();
     assert_eq!(sixteen.samples(), want);
     assert_eq!((eight.slice().spacing(), sixteen.slice().spacing()), (None, None));

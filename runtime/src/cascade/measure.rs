@@ -1,12 +1,8 @@
 use core::fmt;
 
-use super::{
-    Cascade, Findings, LESION_LEVEL, LOW_OVERLAP, MASK_PIXELS, Warning, Warnings, Workspace, overlap,
-};
-use crate::geometry::{
-    AffineMap, AxesError, Keypoints, LesionBox, PixelSpacing, Point, RecistAxes, ThetaError,
-};
-use crate::image::{CropError, CtSlice, NormaliseError, crop, normalise};
+use super::{Cascade, Findings, LESION_LEVEL, MASK_PIXELS, Measurement, Warnings, Workspace, overlap};
+use crate::geometry::{AffineMap, AxesError, Keypoints, LesionBox, Point, RecistAxes, ThetaError};
+use crate::image::{CropError, CtSlice, NormaliseError, check_window, crop, normalise};
 
 /// An endpoint seen with less confidence than this is no endpoint: nothing is measured.
 pub const LOWEST_CONFIDENCE: f32 = 0.05;
@@ -14,47 +10,6 @@ pub const LOWEST_CONFIDENCE: f32 = 0.05;
 /// Where mask and axes overlap less than this ([`Measurement::overlap`]) the two networks see two different things:
 /// nothing is measured.
 pub const LEAST_OVERLAP: f64 = 0.35;
-
-/// Normalised distance from the canonical patch's centre beyond which an endpoint is near its edge.
-const NEAR_EDGE: f64 = 0.92;
-
-/// Pixels between the slice's edge and an endpoint that ends there: the outermost pixel and one more.
-const AT_SLICE_EDGE: f64 = 2.0;
-
-/// Pixels between the slice's edge and a box that reaches it.
-const BOX_AT_SLICE_EDGE: f64 = 1.0;
-
-/// Cosine of 70 degrees: axes at a smaller angle are far from perpendicular.
-const OBLIQUE: f64 = 0.342_020_143_325_668_7;
-
-/// Share of the box's side beyond which the long axis fills the box.
-const FILLED: f64 = 0.85;
-
-/// Share of the box's longer side by which an axis may end outside the box. A box of 1.3 times the lesion that is moved
-/// by a quarter of it leaves 0.08 of its side out.
-const OUTSIDE: f64 = 0.1;
-
-/// What the cascade measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measurement {
-    /// The axes in slice pixels, perpendicular and in the order that [`RecistAxes`] states.
-    pub axes: RecistAxes,
-    /// The keypoints as the heatmaps show them, in slice pixels.
-    pub keypoints: Keypoints,
-    /// The confidence of each keypoint, in the same order (see [`super::Peak::confidence`]).
-    pub confidences: [f32; 4],
-    /// The slice's pixel spacing, where it is known.
-    pub spacing: Option<PixelSpacing>,
-    /// What the patch covered of the slice, in slice pixels ([`crate::image::patch_square`]).
-    pub square: LesionBox,
-    /// The area of the lesion mask in slice pixels.
-    pub mask_area: f64,
-    /// How far mask and axes show the same lesion: the area that the mask has in common with the ellipse on the axes
-    /// over the area of both together, from 0 to 1; NaN for a network without a mask.
-    pub overlap: f64,
-    /// Why to look twice.
-    pub warnings: Warnings,
-}
 
 /// The stages of a measurement, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +32,7 @@ pub enum Stage {
 pub enum MeasureError<E> {
     /// The box cannot be cut out of the slice.
     Crop(CropError),
-    /// The middle of the box shows nothing.
+    /// The middle of the box shows nothing, or less than a picture's window has clipped of it.
     Normalise(NormaliseError),
     /// A network could not be run.
     Network(E),
@@ -130,6 +85,9 @@ pub fn measure<C: Cascade>(
 ) -> Result<Measurement, MeasureError<C::Error>> {
     let Workspace { patch, canonical, .. } = workspace;
     let square = crop(slice, area, patch).map_err(MeasureError::Crop)?;
+    if slice.is_picture() {
+        check_window(patch).map_err(MeasureError::Normalise)?;
+    }
     normalise(patch, canonical).map_err(MeasureError::Normalise)?;
     finished(Stage::Crop);
 
@@ -177,58 +135,6 @@ impl fmt::Display for Stage {
     }
 }
 
-impl Measurement {
-    /// The confidence of the least clear endpoint, in [0, 1].
-    #[must_use]
-    pub fn confidence(&self) -> f32 {
-        self.confidences.into_iter().fold(1.0, f32::min)
-    }
-
-    /// The area of the lesion mask in square millimetres, where the spacing is known.
-    #[must_use]
-    pub fn mask_area_mm2(&self) -> Option<f64> {
-        self.spacing.map(|s| self.mask_area * s.row_mm() * s.column_mm())
-    }
-
-    fn with_warnings(
-        self,
-        slice: &CtSlice<'_>,
-        area: LesionBox,
-        canonical: &[Point; 4],
-        low_confidence: f32,
-    ) -> Self {
-        let spacing = self.spacing.unwrap_or(PixelSpacing::UNIT);
-        let drawn = area.grown_to_square(spacing);
-        let [left, top, right, bottom] = slice.area().corners();
-        let room =
-            |x0: f64, y0: f64, x1: f64, y1: f64| (x0 - left).min(right - x1).min(y0 - top).min(bottom - y1);
-        let [x0, y0, x1, y1] = drawn.corners();
-        let at_edge = room(x0, y0, x1, y1) < BOX_AT_SLICE_EDGE;
-        let ends = self.axes.keypoints().to_array();
-        let [x0, y0, x1, y1] = area.corners();
-        let outside = ends.iter().any(|end| {
-            let (beyond_x, beyond_y) = ((x0 - end.x).max(end.x - x1), (y0 - end.y).max(end.y - y1));
-            beyond_x > OUTSIDE * drawn.width() || beyond_y > OUTSIDE * drawn.height()
-        });
-        let long = spacing.to_mm(self.keypoints.long().vector());
-        let short = spacing.to_mm(self.keypoints.short().vector());
-        let cosine = long.dot(short) / (long.length() * short.length());
-        let at_slice_edge = ends.iter().any(|end| room(end.x, end.y, end.x, end.y) < AT_SLICE_EDGE);
-        let near_edge = canonical.iter().any(|p| p.x.abs().max(p.y.abs()) > NEAR_EDGE) || at_slice_edge;
-        let filled = self.axes.long().length_mm(spacing) > FILLED * drawn.width() * spacing.column_mm();
-        let warnings = Warnings::default()
-            .with(Warning::NoSpacing, self.spacing.is_none())
-            .with(Warning::BeyondSlice, at_edge)
-            .with(Warning::LowConfidence, self.confidence() < low_confidence)
-            .with(Warning::NearEdge, near_edge)
-            .with(Warning::NotPerpendicular, cosine.abs() > OBLIQUE)
-            .with(Warning::FillsBox, filled)
-            .with(Warning::LowOverlap, self.overlap < LOW_OVERLAP)
-            .with(Warning::OutsideBox, outside);
-        Self { warnings, ..self }
-    }
-}
-
 impl<E: fmt::Display> fmt::Display for MeasureError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -266,7 +172,8 @@ mod tests {
     use core::convert::Infallible;
 
     use super::*;
-    use crate::cascade::{CanonicalKeypoint, MASK_SIZE};
+    use crate::cascade::measurement::{FILLED, NEAR_EDGE, OBLIQUE};
+    use crate::cascade::{CanonicalKeypoint, LOW_OVERLAP, MASK_SIZE, Warning};
     use crate::geometry::Theta;
     use crate::image::Samples;
 
@@ -321,6 +228,34 @@ mod tests {
         let slice = CtSlice::new(Samples::I16(&samples), [64, 64], 64, None).unwrap();
         let area = LesionBox::new(x0, 12.0, x0 + 40.0, 52.0).unwrap();
         measure(&slice, area, &mut seen, &mut Box::new(Workspace::new()), |_| ())
+    }
+
+    #[test]
+    fn a_picture_whose_window_clips_what_the_box_shows_is_refused() {
+        // The middle of the patch lies from column 19.5 to 44.5.
+        let area = LesionBox::new(12.0, 12.0, 52.0, 52.0).unwrap();
+        for (black, white, want) in
+            [(0, 64, None), (22, 64, None), (28, 64, Some("30 %")), (22, 38, Some("33 %"))]
+        {
+            let grey = |x| {
+                if x < black {
+                    0.0
+                } else if x < white {
+                    (10 + x) as f32
+                } else {
+                    255.0
+                }
+            };
+            let samples: Vec<f32> = (0..64 * 64).map(|i| grey(i % 64)).collect();
+            let measured = |samples| {
+                let slice = CtSlice::new(samples, [64, 64], 64, None).unwrap();
+                measure(&slice, area, &mut CLEAR.clone(), &mut Box::new(Workspace::new()), |_| ())
+            };
+            assert!(measured(Samples::F32(&samples)).is_ok(), "Hounsfield units are no window's");
+            let refusal = measured(Samples::Grey(&samples)).err().map(|error| error.to_string());
+            assert_eq!(refusal.is_some(), want.is_some(), "{refusal:?}");
+            assert!(refusal.as_ref().is_none_or(|text| text.starts_with(want.unwrap())), "{refusal:?}");
+        }
     }
 
     #[test]

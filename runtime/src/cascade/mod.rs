@@ -8,6 +8,7 @@ mod engine_networks;
 mod exponential;
 mod findings;
 mod measure;
+mod measurement;
 mod networks;
 mod outline;
 mod overlap;
@@ -20,7 +21,8 @@ pub use exponential::exponential;
 #[cfg(feature = "onnx")]
 pub(crate) use findings::plausible;
 pub use findings::{CanonicalKeypoint, Cascade, Findings};
-pub use measure::{LEAST_OVERLAP, LOWEST_CONFIDENCE, MeasureError, Measurement, Stage, measure};
+pub use measure::{LEAST_OVERLAP, LOWEST_CONFIDENCE, MeasureError, Stage, measure};
+pub use measurement::Measurement;
 pub use networks::{Networks, ThetaOutputs};
 pub use outline::{OUTLINE_POINTS, outline};
 use overlap::overlap;

@@ -17,6 +17,8 @@ pub struct CtFile {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) spacing: Option<PixelSpacing>,
+    /// Whether the samples are grey values in place of Hounsfield units.
+    pub(super) is_picture: bool,
 }
 
 /// Why a file gives no CT slice.
@@ -100,7 +102,9 @@ impl CtFile {
     #[must_use]
     pub fn slice(&self) -> CtSlice<'_> {
         let size = [self.width, self.height];
-        CtSlice::new(Samples::F32(&self.samples), size, self.width, self.spacing)
+        let samples =
+            if self.is_picture { Samples::Grey(&self.samples) } else { Samples::F32(&self.samples) };
+        CtSlice::new(samples, size, self.width, self.spacing)
             .expect("a file's samples fill its rows and columns: checked when it was read")
     }
 
@@ -181,11 +185,11 @@ mod tests {
         ] {
             let [spacing, given, want] = [stated, given, want]
                 .map(|spacing| spacing.map(|[row, column]| PixelSpacing::new(row, column).unwrap()));
-            let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing };
+            let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing, is_picture: false };
             let found = file.slice_spaced(given).ok().map(|slice| slice.spacing().unwrap());
             assert_eq!(found, want, "{spacing:?} {given:?}");
         }
-        let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing: None };
+        let file = CtFile { samples: vec![0.0; 4], width: 2, height: 2, spacing: None, is_picture: false };
         assert_eq!(file.slice_spaced(None).unwrap().spacing(), None);
     }
 }

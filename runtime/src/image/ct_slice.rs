@@ -9,8 +9,10 @@ pub enum Samples<'a> {
     I16(&'a [i16]),
     /// Whole Hounsfield units, little endian, at any address.
     LittleEndian(&'a [[u8; 2]]),
-    /// Hounsfield units, or grey values where the file has none.
+    /// Hounsfield units.
     F32(&'a [f32]),
+    /// Grey values from 0 to 255 of a picture, whose window may have clipped what lies beyond.
+    Grey(&'a [f32]),
 }
 
 /// A CT slice, borrowed: at least one row and one column, at most [`CtSlice::LONGEST_SIDE`] of each, all of it inside
@@ -119,6 +121,12 @@ impl<'a> CtSlice<'a> {
         self.spacing
     }
 
+    /// Whether the samples are grey values of a picture ([`Samples::Grey`]).
+    #[must_use]
+    pub const fn is_picture(&self) -> bool {
+        matches!(self.samples, Samples::Grey(_))
+    }
+
     /// The same slice with another pixel spacing.
     #[must_use]
     pub const fn with_spacing(self, spacing: Option<PixelSpacing>) -> Self {
@@ -151,7 +159,7 @@ impl<'a> CtSlice<'a> {
             Samples::LittleEndian(samples) => f32::from(i16::from_le_bytes(samples[at]).max(Self::LEAST_HU)),
             // What is not finite stays, to be refused.
             Samples::F32(samples) if samples[at] < least && samples[at].is_finite() => least,
-            Samples::F32(samples) => samples[at],
+            Samples::F32(samples) | Samples::Grey(samples) => samples[at],
         }
     }
 }
@@ -161,7 +169,7 @@ impl Samples<'_> {
         match self {
             Self::I16(samples) => samples.len(),
             Self::LittleEndian(samples) => samples.len(),
-            Self::F32(samples) => samples.len(),
+            Self::F32(samples) | Self::Grey(samples) => samples.len(),
         }
     }
 }

@@ -105,7 +105,8 @@ pub(super) fn decode(bytes: &[u8], frame: Option<u32>) -> Result<CtFile, DicomEr
         Ok(hu)
     });
     let samples = samples.collect::<Result<_, DicomError>>()?;
-    Ok(CtFile { samples, width: layout.columns, height: layout.rows, spacing: spacing(&groups)? })
+    let spacing = spacing(&groups)?;
+    Ok(CtFile { samples, width: layout.columns, height: layout.rows, spacing, is_picture: false })
 }
 
 /// How many frames the object states; one if it states none.

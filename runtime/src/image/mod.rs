@@ -21,7 +21,7 @@ pub use ct_file::{CtFile, FileError};
 pub use ct_slice::{CtSlice, Samples, SliceError};
 #[cfg(feature = "files")]
 pub use dicom::DicomError;
-pub use normalise::{NormaliseError, normalise};
+pub use normalise::{NormaliseError, check_window, normalise};
 #[cfg(feature = "files")]
 pub use png::{PngError, write_grey16, write_rgb};
 pub use sampler::sample;

@@ -70,15 +70,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CtFile, PngError> {
     let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let picture = reader.decode().map_err(PngError::Codec)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let samples = match picture {
+    let (samples, is_picture) = match picture {
         DynamicImage::ImageLuma16(grey) => {
-            in_hounsfield_units(grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect())?
+            let samples = grey.pixels().map(|p| f32::from(p.0[0]) - DEEPLESION_OFFSET).collect();
+            (in_hounsfield_units(samples)?, false)
         }
-        DynamicImage::ImageLuma8(grey) => grey.pixels().map(|p| f32::from(p.0[0])).collect(),
+        DynamicImage::ImageLuma8(grey) => (grey.pixels().map(|p| f32::from(p.0[0])).collect(), true),
         // Grey in the header is not grey alone where a tRNS chunk makes a grey value transparent.
         other => return Err(kind(other.color())),
     };
-    Ok(CtFile { samples, width, height, spacing: None })
+    Ok(CtFile { samples, width, height, spacing: None, is_picture })
 }
 
 /// The samples, if they are what DeepLesion's coding makes of a slice: those of signed samples, of stored values

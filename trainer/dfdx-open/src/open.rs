@@ -80,23 +80,6 @@ impl<S: Shape, E, D: Storage<E>> Tensor<S, E, D> {
         }
     }
 
-    /// The tensor under the same identity with other values: gradients that arrive at the result arrive at
-    /// this tensor.
-    ///
-    /// # Panics
-    /// If the buffer has another length.
-    pub fn with_buffer(&self, buffer: D::Vec) -> Self {
-        assert_eq!(self.device.len(&buffer), self.device.len(&self.data), "buffer length");
-        Self {
-            id: self.id,
-            data: Arc::new(buffer),
-            shape: self.shape,
-            strides: self.strides,
-            device: self.device.clone(),
-            tape: NoneTape,
-        }
-    }
-
     /// The buffer for overwriting, where no one else holds it.
     pub fn into_buffer(self) -> Result<D::Vec, Self> {
         let Self { id, data, shape, strides, device, tape } = self;

@@ -5,7 +5,7 @@ use super::{
     Cascade, CascadeOutputs, Device, Element, Error, FeatureMap, Method, Module, ModuleError, Optimiser,
     Recording, StepGradients, Vector, backward, clip_gradients, download, seed, upload,
 };
-use crate::network::{Localization, Network};
+use crate::network::{Localization, NETWORKS, Network};
 use crate::weights::Weights;
 
 /// A cascade with made-up weights, patches and losses: what devices are timed and compared with.
@@ -146,7 +146,8 @@ impl<E: Element, D: Device<E>> Trial<E, D> {
     }
 
     fn networks(&self) -> [(&'static str, &Module<E, D>); 2] {
-        [("localization", &self.cascade.localization), ("hourglass", &self.cascade.hourglass)]
+        let [localization, hourglass] = NETWORKS;
+        [(localization, &self.cascade.localization), (hourglass, &self.cascade.hourglass)]
     }
 }
 

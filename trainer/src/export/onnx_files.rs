@@ -1,9 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Metadata, QuantisedNetwork, float32, int8};
-
-/// What the two networks are called, in their files and in the files' names.
-const NETWORKS: [&str; 2] = ["localization", "hourglass"];
+use crate::network::NETWORKS;
 
 /// The four ONNX files of an export, those of the localization network first.
 #[derive(Clone, Debug)]

@@ -115,12 +115,6 @@ impl Graph {
         &self.nodes[value.0]
     }
 
-    /// The node called `name`.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<Value> {
-        self.nodes.iter().position(|node| node.name == name).map(Value)
-    }
-
     /// The values that the network gives out, in the order in which the network names them.
     #[must_use]
     pub fn outputs(&self) -> &[Value] {

@@ -24,6 +24,9 @@ pub use hourglass::{HEATMAPS, Hourglass};
 pub use localization::{Localization, MASK, PoseHead, Smoothing, Stage, THETA, TRUNK};
 pub use residual::Bottleneck;
 
+/// What the two networks are called, in the order in which they run: in the names of tensors and of files.
+pub(crate) const NETWORKS: [&str; 2] = ["localization", "hourglass"];
+
 /// Both networks of a cascade, as a small TOML file states them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::autodiff::{Cascade, Device, Error, ModuleError};
 use crate::data::{Pack, Split};
-use crate::network::{Localization, Network, TRUNK};
-use crate::weights::{PARTS, Weights};
+use crate::network::{Localization, NETWORKS, Network, TRUNK};
+use crate::weights::Weights;
 
 /// A training run, in a folder of its own.
 #[derive(Debug)]
@@ -258,9 +258,9 @@ impl Start<'_> {
         let graphs = network.graphs(PATCH_SIZE)?;
         if let Self::Weights(path) = self {
             let weights = read(path)?.into_networks();
-            for (part, (graph, weights)) in PARTS.into_iter().zip(graphs.iter().zip(&weights)) {
+            for (part, (graph, weights)) in NETWORKS.iter().zip(graphs.iter().zip(&weights)) {
                 weights.check(graph).map_err(|error| {
-                    named(path, &format_args!("not of the network {}: {error} (in {part}*)", network.name))
+                    named(path, &format_args!("not of the network {}: {error} (in {part}.*)", network.name))
                 })?;
             }
             return Ok(weights);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use crate::graph::{Graph, Parameter};
+use crate::network::NETWORKS;
 
 /// A tensor in host memory, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +46,6 @@ impl Tensor {
         &mut self.values
     }
 }
-
-/// The scopes of the two networks, localization and hourglass, in a file.
-pub(crate) const PARTS: [&str; 2] = ["localization.", "hourglass."];
 
 /// Tensors by name, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,8 +96,8 @@ impl Weights {
     #[must_use]
     pub fn of_networks(networks: [Self; 2]) -> Self {
         let mut weights = Self::default();
-        for (part, network) in PARTS.into_iter().zip(networks) {
-            weights.extend(part, network);
+        for (name, network) in NETWORKS.iter().zip(networks) {
+            weights.extend(&format!("{name}."), network);
         }
         weights
     }
@@ -107,7 +105,7 @@ impl Weights {
     /// The two networks, localization and hourglass, whose tensors [`Self::of_networks`] would name so.
     #[must_use]
     pub fn into_networks(mut self) -> [Self; 2] {
-        PARTS.map(|part| self.take(part))
+        NETWORKS.map(|name| self.take(&format!("{name}.")))
     }
 
     /// Takes out the tensor called `name`, of the shape `expected`.

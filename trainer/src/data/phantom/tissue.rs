@@ -93,7 +93,11 @@ impl Backgrounds {
             .map(|(line, cells)| {
                 let mark = cells.and_then(|cells| mark(&cells)).and_then(|(image, ends)| {
                     let is_slice = paths.iter().any(|path| path.file_name() == Some(OsStr::new(&image)));
-                    if is_slice { Ok((image, ends)) } else { Err(format!("{image} is no slice of the folder")) }
+                    if is_slice {
+                        Ok((image, ends))
+                    } else {
+                        Err(format!("{image} is no slice of the folder"))
+                    }
                 });
                 mark.map_err(|reason| named(&table, &format_args!("line {line}: {reason}")))
             })

@@ -131,9 +131,12 @@ const CURVES: [Curve; 3] = [
     (|class| Some(class.model_mm.long), RED),
 ];
 
+/// An error's mean in a bin of lesions of like confidence.
+type BinMean = fn(&Bin) -> f64;
+
 fn by_confidence(canvas: &mut Canvas, evaluation: &Evaluation, rows: &[&Row]) {
     let reliability = &evaluation.reliability;
-    let curves: [(fn(&Bin) -> f64, _, _, _); 2] = [
+    let curves: [(BinMean, _, _, _); 2] = [
         (|bin| bin.long_percent, "long axis", reliability.spearman_percent, RED),
         (|bin| bin.ends_percent, "ends of both axes", reliability.spearman_ends_percent, BLUE),
     ];
