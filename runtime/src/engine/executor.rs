@@ -2,7 +2,6 @@ use core::fmt;
 
 use super::kernels::{Addition, CHANNELS, Convolve, Detected, Kernel, Memory};
 use super::plan::{Kind, NONE, Plan, StepRecord, TensorRecord};
-use super::split::{self, Split};
 
 /// Why a plan was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +35,6 @@ pub enum RunError {
         /// The kernel.
         kernel: Kernel,
     },
-    /// The splitter returned before every part of a convolution had been asked for. The outputs were not written.
-    Parts {
-        /// How many were.
-        found: usize,
-        /// How many there are.
-        needed: usize,
-    },
 }
 
 impl Plan<'_> {
@@ -59,39 +51,13 @@ impl Plan<'_> {
         outputs: &mut [&mut [f32]],
         kernel: Kernel,
     ) -> Result<(), RunError> {
-        self.execute(workspace, inputs, outputs, kernel, None)
-    }
-
-    /// As [`Plan::run`], with large convolutions handed in parts to `split`.
-    ///
-    /// # Errors
-    /// As [`Plan::run`], and if `split` leaves out a part.
-    pub fn run_split(
-        &self,
-        workspace: &mut [u8],
-        inputs: &[&[f32]],
-        outputs: &mut [&mut [f32]],
-        kernel: Kernel,
-        split: Split<'_>,
-    ) -> Result<(), RunError> {
-        self.execute(workspace, inputs, outputs, kernel, Some(split))
-    }
-
-    fn execute(
-        &self,
-        workspace: &mut [u8],
-        inputs: &[&[f32]],
-        outputs: &mut [&mut [f32]],
-        kernel: Kernel,
-        split: Option<Split<'_>>,
-    ) -> Result<(), RunError> {
         let kernel = self.check_run(workspace.len(), inputs, outputs, kernel)?;
         let memory = Memory::new(&mut workspace[..self.workspace_bytes]);
         for (tensor, values) in self.inputs.iter().zip(inputs) {
             self.tensors[*tensor as usize].quantise(memory, values);
         }
         for step in self.steps {
-            self.step(step, memory, kernel, split)?;
+            self.step(step, memory, kernel);
         }
         for (tensor, values) in self.outputs.iter().zip(outputs) {
             self.tensors[*tensor as usize].dequantise(memory, values);
@@ -124,13 +90,7 @@ impl Plan<'_> {
         Ok(detected)
     }
 
-    fn step(
-        &self,
-        step: &StepRecord,
-        memory: Memory,
-        kernel: Detected,
-        split: Option<Split<'_>>,
-    ) -> Result<(), RunError> {
+    fn step(&self, step: &StepRecord, memory: Memory, kernel: Detected) {
         let input = &self.tensors[step.input as usize];
         let output = &self.tensors[step.output as usize];
         let second = if step.second == NONE { None } else { Some(&self.tensors[step.second as usize]) };
@@ -161,7 +121,7 @@ impl Plan<'_> {
                     residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
                     rounding: output.rounding(step.relu == 1),
                 };
-                split::convolve(memory, &job, kernel, split)?;
+                kernel.convolve(memory, &job, 0..job.channels / (16 * job.blocks), 0..job.pixels);
             }
             Kind::MaximumPool if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);
@@ -194,7 +154,6 @@ impl Plan<'_> {
             }),
         }
         output.fill_halo(memory);
-        Ok(())
     }
 }
 
@@ -268,9 +227,6 @@ impl fmt::Display for RunError {
                 write!(f, "input or output {port} has {found} values where the plan has {needed}")
             }
             Self::Kernel { kernel } => write!(f, "kernel {kernel} does not run on this processor"),
-            Self::Parts { found, needed } => {
-                write!(f, "{found} parts of a convolution were run where it has {needed}")
-            }
         }
     }
 }

@@ -33,11 +33,6 @@
 //! - **Dequantise** (output): `float32(q - z) * s`.
 //!
 //! Channels are padded to a multiple of 16 with zero weights; a padded channel is always its zero point.
-//!
-//! # Threads
-//!
-//! [`Plan::run`] is single-threaded. [`Plan::run_split`] hands large convolutions in parts to a function of
-//! the caller's, which may run them on as many threads as it likes: the bits stay the same.
 
 mod dataflow;
 mod executor;
@@ -49,7 +44,6 @@ mod packing;
 mod plan;
 mod planner;
 mod shape;
-mod split;
 mod sums;
 mod tensor;
 mod validate;
@@ -60,7 +54,6 @@ pub use network::{Convolution, Network, Operator, Tensor, TensorId};
 pub use plan::{Plan, PlanError, Port};
 pub use planner::{CompileError, compile};
 pub use shape::Shape;
-pub use split::Split;
 
 /// The largest activation: seven bits.
 pub const LARGEST: u8 = 127;

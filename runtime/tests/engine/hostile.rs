@@ -42,7 +42,7 @@ fn a_hundred_thousand_mutated_plans_end_in_an_error_or_a_run() {
         }
         let inputs: Vec<_> = plan.inputs().map(|p| vec![0.5; p.values()]).collect();
         let bits = |before, kernel| -> Vec<u32> {
-            let outputs = run_over(before, &plan, &inputs, kernel, 1);
+            let outputs = run_over(before, &plan, &inputs, kernel);
             outputs.into_iter().flatten().map(f32::to_bits).collect()
         };
         let scalar = bits(0, Kernel::Scalar);

@@ -179,7 +179,7 @@ pub(crate) fn pyramid(random: &mut Random, size: usize) -> Network {
     b.finish(&[map, numbers])
 }
 
-/// Convolutions of many channels over few pixels, which threads share by channels.
+/// Convolutions of many channels over few pixels.
 pub(crate) fn deep(random: &mut Random) -> Network {
     let (mut b, input) = Builder::new(random, 64, 8, 8);
     let x = b.convolution(input, 160, [3, 1, 1], true, None);

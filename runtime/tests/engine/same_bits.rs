@@ -1,6 +1,4 @@
-use std::cell::RefCell;
-
-use recist::engine::{Kernel, Network, Operator, Plan, RunError, compile};
+use recist::engine::{Kernel, Network, Operator, Plan, compile};
 
 use crate::networks::{deep, pyramid, small, stacked_hourglass};
 use crate::{Aligned, Random, reference, share};
@@ -23,18 +21,12 @@ pub(crate) fn inputs(network: &Network, random: &mut Random) -> Vec<Vec<f32>> {
 }
 
 /// Runs a plan in a workspace with canaries at both ends.
-pub(crate) fn run(plan: &Plan<'_>, inputs: &[Vec<f32>], kernel: Kernel, threads: usize) -> Vec<Vec<f32>> {
-    run_over(CANARY, plan, inputs, kernel, threads)
+pub(crate) fn run(plan: &Plan<'_>, inputs: &[Vec<f32>], kernel: Kernel) -> Vec<Vec<f32>> {
+    run_over(CANARY, plan, inputs, kernel)
 }
 
 /// As [`run`], in a workspace full of `before`.
-pub(crate) fn run_over(
-    before: u8,
-    plan: &Plan<'_>,
-    inputs: &[Vec<f32>],
-    kernel: Kernel,
-    threads: usize,
-) -> Vec<Vec<f32>> {
+pub(crate) fn run_over(before: u8, plan: &Plan<'_>, inputs: &[Vec<f32>], kernel: Kernel) -> Vec<Vec<f32>> {
     const GUARD: usize = 4096;
     let mut memory = vec![CANARY; plan.workspace_bytes() + 2 * GUARD];
     memory[GUARD..][..plan.workspace_bytes()].fill(before);
@@ -42,18 +34,7 @@ pub(crate) fn run_over(
     let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
     let workspace = &mut memory[GUARD..][..plan.workspace_bytes()];
     let mut slices: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    let split = |parts: usize, part: &(dyn Fn(usize) + Sync)| {
-        std::thread::scope(|scope| {
-            for thread in 0..threads {
-                scope.spawn(move || (thread..parts).step_by(threads).for_each(part));
-            }
-        });
-    };
-    if threads == 1 {
-        plan.run(workspace, &inputs, &mut slices, kernel).unwrap();
-    } else {
-        plan.run_split(workspace, &inputs, &mut slices, kernel, &split).unwrap();
-    }
+    plan.run(workspace, &inputs, &mut slices, kernel).unwrap();
     let guards = memory[..GUARD].iter().chain(&memory[GUARD + plan.workspace_bytes()..]);
     assert!(guards.copied().all(|b| b == CANARY), "the engine wrote beyond its workspace");
     outputs
@@ -65,7 +46,7 @@ fn check(network: &Network, random: &mut Random, kernels: &[Kernel]) {
     let inputs = inputs(network, random);
     let want = reference::run(network, &inputs);
     for kernel in kernels {
-        let got = run(&plan, &inputs, *kernel, 1);
+        let got = run(&plan, &inputs, *kernel);
         assert!(got == want, "{kernel} differs from the arithmetic on {:?}", network.operators);
     }
 }
@@ -88,6 +69,8 @@ fn every_kernel_computes_the_written_arithmetic_on_whole_networks() {
         let network = pyramid(&mut random, size);
         check(&network, &mut random, &kernels);
     }
+    let network = deep(&mut random);
+    check(&network, &mut random, &kernels);
 }
 
 #[test]
@@ -136,84 +119,7 @@ fn a_changed_weight_changes_the_bits() {
     let Some(Operator::Convolution(first)) = network.operators.first_mut() else { panic!() };
     first.weights[24] = first.weights[24].wrapping_add(64);
     let plan = Aligned::new(&compile(&network).unwrap());
-    assert_ne!(run(&Plan::open(plan.bytes()).unwrap(), &inputs, Kernel::Scalar, 1), want);
-}
-
-#[test]
-fn threads_do_not_change_the_bits() {
-    let mut random = Random(4);
-    for network in [stacked_hourglass(&mut random, 64, 128), deep(&mut random)] {
-        let plan = Aligned::new(&compile(&network).unwrap());
-        let plan = Plan::open(plan.bytes()).unwrap();
-        let inputs = inputs(&network, &mut random);
-        for kernel in kernels() {
-            let want = run(&plan, &inputs, kernel, 1);
-            for threads in [2, 3] {
-                assert!(run(&plan, &inputs, kernel, threads) == want, "{kernel}, {threads} threads");
-            }
-        }
-    }
-}
-
-#[test]
-fn convolutions_of_few_pixels_are_split_by_channels_so_that_no_weight_is_read_twice() {
-    let network = deep(&mut Random(6));
-    let plan = Aligned::new(&compile(&network).unwrap());
-    let plan = Plan::open(plan.bytes()).unwrap();
-    let inputs = inputs(&network, &mut Random(6));
-    let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
-    let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
-    let mut outputs: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    let parts = RefCell::new(vec![]);
-    let split = |count: usize, part: &(dyn Fn(usize) + Sync)| {
-        parts.borrow_mut().push(count);
-        (0..count).for_each(part);
-    };
-    let mut workspace = vec![0; plan.workspace_bytes()];
-    plan.run_split(&mut workspace, &inputs, &mut outputs, Kernel::best(), &split).unwrap();
-    assert_eq!(parts.into_inner(), [160 / 32, 256 / 64], "parts of the two convolutions");
-}
-
-#[test]
-fn every_part_is_computed_once_whatever_the_splitter_does() {
-    let network = pyramid(&mut Random(7), 64);
-    let plan = Aligned::new(&compile(&network).unwrap());
-    let plan = Plan::open(plan.bytes()).unwrap();
-    let inputs = inputs(&network, &mut Random(7));
-    let want = run(&plan, &inputs, Kernel::best(), 1);
-    type Splitter<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
-    let splitters: [(Splitter<'_>, bool); 4] = [
-        (&|parts, part| (0..parts).rev().for_each(part), true),
-        (&|parts, part| (0..2 * parts).chain(0..parts + 300).for_each(|i| part(i % (parts + 3))), true),
-        (
-            &|parts, part| {
-                std::thread::scope(|scope| {
-                    for _ in 0..2 {
-                        scope.spawn(|| (0..parts).for_each(part));
-                    }
-                });
-            },
-            true,
-        ),
-        (&|parts, part| (1..parts).for_each(part), false),
-    ];
-    for (number, (split, complete)) in splitters.into_iter().enumerate() {
-        let slices: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
-        let mut outputs: Vec<_> = plan.outputs().map(|port| vec![0.0; port.values()]).collect();
-        let mut written: Vec<_> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-        let mut workspace = vec![CANARY; plan.workspace_bytes()];
-        let done = plan.run_split(&mut workspace, &slices, &mut written, Kernel::best(), split);
-        if complete {
-            done.unwrap();
-            assert!(outputs == want, "splitter {number}");
-        } else {
-            assert!(
-                matches!(done, Err(RunError::Parts { found, needed }) if found + 1 == needed),
-                "{done:?}"
-            );
-            assert!(outputs.iter().flatten().all(|&value| value == 0.0), "nothing was given out");
-        }
-    }
+    assert_ne!(run(&Plan::open(plan.bytes()).unwrap(), &inputs, Kernel::Scalar), want);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Convolution kernels behind one function, [`Kernel::convolve`], and the memory that they share.
-#![allow(unsafe_code, reason = "SIMD kernels, and threads that share one workspace")]
+#![allow(unsafe_code, reason = "SIMD kernels, and the workspace that they read and write by address")]
 
 /// Runs the block for every constant below the limit: arrays indexed by constants stay in registers, arrays
 /// indexed by a loop variable do not.
@@ -115,8 +115,6 @@ pub(super) struct Detected(Kernel);
 
 impl Detected {
     /// Computes `groups` of the channels of `pixels`, counted row by row, of a convolution's output.
-    ///
-    /// Two calls may run at once if their groups or their pixels differ.
     pub(super) fn convolve(
         self,
         memory: Memory,
