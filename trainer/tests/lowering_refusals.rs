@@ -4,13 +4,13 @@
 use prost::Message;
 use recist::engine::compile;
 use recist::onnx::lower;
+use recist::onnx::protobuf as pb;
+use recist::onnx::protobuf::attribute_proto::AttributeType;
+use recist::onnx::protobuf::tensor_proto::DataType;
 use recist_trainer::export::int8;
 use recist_trainer::graph::{Graph, GraphError, Shape, Window};
 use recist_trainer::quantise::{self, Calibration, Rule};
 use recist_trainer::weights::Weights;
-use tract_onnx::pb;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
 
 /// A small network that has every operator of the exported ones, on an input with numbers below 0.
 fn exported() -> Vec<u8> {
@@ -104,6 +104,20 @@ impl File {
             .iter_mut()
             .for_each(|dim| dim.value = Some(Value::DimValue(size)));
         self.0.input.insert(at, input);
+    }
+
+    /// Rectifies what was enlarged, with this zero point for it and what it is made of.
+    fn rectify_enlarged(&mut self, zero_point: u8) {
+        for tensor in &mut self.0.initializer {
+            if ["sum.relu.zero", "wide.zero"].contains(&tensor.name.as_str()) {
+                tensor.raw_data = vec![zero_point];
+            }
+        }
+        let mut rectifier = self.node("first.relu.rectified").clone();
+        (rectifier.name, rectifier.input[0], rectifier.output[0]) =
+            ("r".into(), "wide.exact".into(), "r".into());
+        self.node("wide.integers").input[0] = "r".into();
+        self.0.node.push(rectifier);
     }
 
     fn resize_by_sizes(&mut self, sizes: [i64; 4]) {
@@ -240,6 +254,18 @@ fn an_input_without_its_negative_numbers_is_refused() {
                 file.node("x.rounded.limited").input[0] = "r".into();
             },
             refused,
+        ),
+    ]);
+}
+
+#[test]
+fn an_enlargement_without_its_negative_numbers_is_refused() {
+    check(&[
+        ("it has none", |file| file.rectify_enlarged(0), Ok(())),
+        (
+            "it has some",
+            |file| file.rectify_enlarged(9),
+            Err("node wide.exact: the engine has no rectifier behind a Resize"),
         ),
     ]);
 }

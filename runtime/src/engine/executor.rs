@@ -130,7 +130,6 @@ impl Plan<'_> {
                 pool_maximum::<32>(memory, step, input, output);
             }
             Kind::MaximumPool => pool_maximum::<CHANNELS>(memory, step, input, output),
-            Kind::AveragePool => pool_average(memory, step, input, output),
             Kind::Add => {
                 let second = second.expect("validated: an addition has two inputs");
                 let job = Addition {
@@ -191,25 +190,6 @@ fn pool_maximum<const N: usize>(
                 }
             }
             memory.set(output.at(y, x) + block, largest);
-        }
-    });
-}
-
-fn pool_average(memory: Memory, step: &StepRecord, input: &TensorRecord, output: &TensorRecord) {
-    let (kernel, channels) = (step.kernel as usize, output.pixel_bytes as usize);
-    let rounding = output.rounding(false);
-    #[allow(clippy::cast_possible_truncation, reason = "at most 1024 * 1024 * 127")]
-    let zero = (kernel * kernel * input.zero_point as usize) as i32;
-    each_pixel(output, |y, x| {
-        let first = input.at(y * kernel, x * kernel);
-        for c in 0..channels {
-            let sum: i32 = (0..kernel * kernel)
-                .map(|i| {
-                    let [q] = memory.get(first + i / kernel * input.row_bytes() + i % kernel * channels + c);
-                    i32::from(q)
-                })
-                .sum();
-            memory.set(output.at(y, x) + c, [rounding.apply((sum - zero) as f32 * step.factor)]);
         }
     });
 }

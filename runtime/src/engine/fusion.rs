@@ -11,10 +11,7 @@ pub(super) fn fused_upsampling(network: &Network) -> HashMap<TensorId, TensorId>
         .iter()
         .filter_map(|operator| match operator {
             Operator::Upsample { input, output } => Some((*output, *input)),
-            Operator::Convolution(_)
-            | Operator::MaximumPool { .. }
-            | Operator::AveragePool { .. }
-            | Operator::Add { .. } => None,
+            Operator::Convolution(_) | Operator::MaximumPool { .. } | Operator::Add { .. } => None,
         })
         .filter(|(output, input)| {
             network.tensors[output.0].scale.to_bits() == network.tensors[input.0].scale.to_bits()
@@ -28,7 +25,7 @@ pub(super) fn fused_upsampling(network: &Network) -> HashMap<TensorId, TensorId>
             Operator::Convolution(c) => {
                 fused.remove(&c.input);
             }
-            Operator::MaximumPool { input, .. } | Operator::AveragePool { input, .. } => {
+            Operator::MaximumPool { input, .. } => {
                 fused.remove(input);
             }
             Operator::Add { first, second, .. } if fused.contains_key(second) => {

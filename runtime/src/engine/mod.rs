@@ -29,7 +29,6 @@
 //!   or an addend may be read upsampled.
 //! - **Maximum pooling** is exact; pixels outside the input do not exist (their value is 0, which is the zero
 //!   point). Output as input in scale and zero point.
-//! - **Average pooling** (n by n, every n pixels): `r = float32(sum(q) - n * n * z_in) * (s_in / (n * n * s_out))`.
 //! - **Dequantise** (output): `float32(q - z) * s`.
 //!
 //! Channels are padded to a multiple of 16 with zero weights; a padded channel is always its zero point.

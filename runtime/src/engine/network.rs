@@ -38,10 +38,7 @@ impl Network {
                 let shape = self.tensors[c.output.0].shape;
                 c.weights.len() * shape.height * shape.width
             }
-            Operator::MaximumPool { .. }
-            | Operator::AveragePool { .. }
-            | Operator::Add { .. }
-            | Operator::Upsample { .. } => 0,
+            Operator::MaximumPool { .. } | Operator::Add { .. } | Operator::Upsample { .. } => 0,
         };
         self.operators.iter().map(of).sum()
     }
@@ -64,15 +61,6 @@ pub enum Operator {
         stride: usize,
         /// Rows and columns of nothing round the input.
         padding: usize,
-    },
-    /// Mean over blocks of `kernel` x `kernel` pixels; global if that is the whole input.
-    AveragePool {
-        /// What is pooled.
-        input: TensorId,
-        /// The result.
-        output: TensorId,
-        /// Rows and columns of a block.
-        kernel: usize,
     },
     /// Sum of two tensors of one shape.
     Add {
@@ -125,10 +113,9 @@ impl Operator {
     pub const fn output(&self) -> TensorId {
         match self {
             Self::Convolution(convolution) => convolution.output,
-            Self::MaximumPool { output, .. }
-            | Self::AveragePool { output, .. }
-            | Self::Add { output, .. }
-            | Self::Upsample { output, .. } => *output,
+            Self::MaximumPool { output, .. } | Self::Add { output, .. } | Self::Upsample { output, .. } => {
+                *output
+            }
         }
     }
 
@@ -136,9 +123,7 @@ impl Operator {
     pub fn inputs(&self) -> impl Iterator<Item = TensorId> {
         let (first, second) = match self {
             Self::Convolution(c) => (c.input, c.residual),
-            Self::MaximumPool { input, .. }
-            | Self::AveragePool { input, .. }
-            | Self::Upsample { input, .. } => (*input, None),
+            Self::MaximumPool { input, .. } | Self::Upsample { input, .. } => (*input, None),
             Self::Add { first, second, .. } => (*first, Some(*second)),
         };
         core::iter::once(first).chain(second)

@@ -68,7 +68,7 @@ pub(super) struct StepRecord {
     pub(super) weights_at: u32,
     pub(super) bias_at: u32,
     pub(super) scales_at: u32,
-    /// Factor of `input` in additions and means.
+    /// Factor of `input` in additions.
     pub(super) factor: f32,
     /// Factor of `second`.
     pub(super) second_factor: f32,
@@ -110,14 +110,13 @@ impl StepRecord {
 pub(super) enum Kind {
     Convolution = 1,
     MaximumPool = 2,
-    AveragePool = 3,
+    // 3 is retired.
     Add = 4,
     Upsample = 5,
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::Convolution, Self::MaximumPool, Self::AveragePool, Self::Add, Self::Upsample];
+    const ALL: [Self; 4] = [Self::Convolution, Self::MaximumPool, Self::Add, Self::Upsample];
 }
 
 /// A validated plan, borrowed from its bytes.

@@ -121,7 +121,6 @@ fn check_windows(network: &Network) -> Result<(), CompileError> {
         let [kernel, stride, padding] = match op {
             Operator::Convolution(c) => [c.kernel, c.stride, c.padding],
             Operator::MaximumPool { kernel, stride, padding, .. } => [*kernel, *stride, *padding],
-            Operator::AveragePool { kernel, .. } => [*kernel, *kernel, 0],
             Operator::Add { .. } | Operator::Upsample { .. } => continue,
         }
         .map(|n| n as u64);
@@ -155,7 +154,7 @@ fn layout(
                 halo[input.0] = (*padding).max(halo[input.0]);
                 narrow[input.0] = false;
             }
-            Operator::AveragePool { .. } | Operator::Add { .. } | Operator::Upsample { .. } => {
+            Operator::Add { .. } | Operator::Upsample { .. } => {
                 operator.inputs().for_each(|id| narrow[source(id, fused).0.0] = false);
             }
         }
@@ -218,9 +217,7 @@ fn overwritable(operator: &Operator) -> impl Iterator<Item = TensorId> {
     let (first, second) = match operator {
         Operator::Convolution(c) => (c.residual.filter(|residual| *residual != c.input), None),
         Operator::Add { first, second, .. } => (Some(*first), Some(*second)),
-        Operator::MaximumPool { .. } | Operator::AveragePool { .. } | Operator::Upsample { .. } => {
-            (None, None)
-        }
+        Operator::MaximumPool { .. } | Operator::Upsample { .. } => (None, None),
     };
     first.into_iter().chain(second)
 }
@@ -238,7 +235,6 @@ fn step(
     let kind = match operator {
         Operator::Convolution(_) => Kind::Convolution,
         Operator::MaximumPool { .. } => Kind::MaximumPool,
-        Operator::AveragePool { .. } => Kind::AveragePool,
         Operator::Add { .. } => Kind::Add,
         Operator::Upsample { .. } => Kind::Upsample,
     };
@@ -261,11 +257,6 @@ fn step(
         Operator::MaximumPool { input, kernel, stride, padding, .. } => {
             record.input = word(input.0);
             (record.kernel, record.stride, record.padding) = (word(*kernel), word(*stride), word(*padding));
-        }
-        Operator::AveragePool { input, kernel, .. } => {
-            record.input = word(input.0);
-            (record.kernel, record.stride) = (word(*kernel), word(*kernel));
-            record.factor = tensor(*input).scale / ((kernel * kernel) as f32 * out.scale);
         }
         Operator::Add { first, second, relu, .. } => {
             let (first, second) = if fused.contains_key(first) { (second, first) } else { (first, second) };

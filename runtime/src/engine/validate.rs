@@ -147,14 +147,6 @@ impl StepRecord {
                 )?;
                 require(input.same_numbers(output), "changes scale or zero point")
             }
-            Some(Kind::AveragePool) => {
-                self.check_window(input, output)?;
-                require(second.is_none(), "pools two tensors")?;
-                require(self.padding == 0 && self.stride == self.kernel, "averages overlapping blocks")?;
-                require(input.pixel_bytes == output.pixel_bytes, "changes the channels")?;
-                require(input.channels == output.channels, "changes the channels")?;
-                require(is_factor(self.factor), "has a factor that is not from 0 to 2^20")
-            }
             Some(Kind::Add) => {
                 require(second.is_some(), "adds nothing")?;
                 require(output.pixel_bytes.is_multiple_of(16), "adds pixels of a wrong size")?;
@@ -263,6 +255,17 @@ mod tests {
         assert_eq!((wide.check(LARGEST_WORKSPACE), far.check(LARGEST_WORKSPACE)), (OUTSIDE, OUTSIDE));
         assert!(wide.overlaps(&TensorRecord { offset: 1 << 30, ..TENSOR }));
         assert!(!far.overlaps(&TENSOR));
+    }
+
+    #[test]
+    fn a_step_of_an_unknown_kind_is_refused() {
+        let tensors = &[TENSOR, TensorRecord { offset: 1 << 13, ..TENSOR }];
+        let plan = Plan { workspace_bytes: 0, tensors, steps: &[], inputs: &[], outputs: &[], blob: &[] };
+        let step = StepRecord { second: 0, ..StepRecord::new(Kind::Add, 1) };
+        assert_eq!(step.check(&plan), Ok(()), "the control");
+        for kind in [0, 3, 6, u32::MAX] {
+            assert_eq!(StepRecord { kind, ..step }.check(&plan), Err("is of an unknown kind"), "{kind}");
+        }
     }
 
     #[test]

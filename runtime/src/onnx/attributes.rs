@@ -6,13 +6,11 @@ use super::OnnxError;
 
 /// The operators that can be lowered, and those of their attributes that are read, or make no difference to what
 /// the engine knows of the operator.
-const KNOWN: [(&str, &[&str]); 11] = [
+const KNOWN: [(&str, &[&str]); 9] = [
     ("Add", &[]),
-    ("AveragePool", &["kernel_shape", "strides", "pads", "dilations", "count_include_pad"]),
     ("Clip", &[]),
     ("Conv", &["kernel_shape", "strides", "pads", "dilations", "group"]),
     ("DequantizeLinear", &["axis"]),
-    ("GlobalAveragePool", &[]),
     ("Max", &[]),
     ("MaxPool", &["kernel_shape", "strides", "pads", "dilations"]),
     ("QuantizeLinear", &["axis", "saturate"]),

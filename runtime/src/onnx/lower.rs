@@ -1,7 +1,6 @@
 use tract_core::ops::binary::TypedBinOp;
-use tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec, SumPool};
+use tract_core::ops::cnn::{Conv, MaxPool, PaddingSpec, PoolSpec};
 use tract_core::ops::element_wise::ElementWiseOp;
-use tract_core::ops::nn::{Reduce, Reducer};
 use tract_core::ops::quant::{DequantizeLinearF32, QuantizeLinearI8};
 use tract_onnx::prelude::*;
 
@@ -15,8 +14,8 @@ type Node = tract_onnx::prelude::Node<TypedFact, Box<dyn TypedOp>>;
 ///
 /// A value of the engine is a QuantizeLinear to signed 8-bit integers, 0 to 127 of which are used, followed by
 /// its DequantizeLinear. What lies between two of these is one operator of the engine: a convolution with a
-/// sum and a rectifier, a sum, a maximum or a mean of blocks, an enlargement. The pass reads tract's typed graph; the
-/// integers of weights, which typing multiplies out, are read from the graph as the file has it.
+/// sum and a rectifier, a sum, a maximum of blocks, an enlargement. The pass reads tract's typed graph; the integers
+/// of weights, which typing multiplies out, are read from the graph as the file has it.
 ///
 /// # Errors
 /// If tract cannot read the model, or a node has no form in the engine: it is named, and nothing is
@@ -118,8 +117,6 @@ impl<'a> Lowering<'a> {
             let input = self.read(before, 0)?;
             self.same_numbers(before, input, tensor)?;
             Operator::MaximumPool { input, output: tensor, kernel, stride, padding }
-        } else if let Some((reader, kernel)) = self.average(before) {
-            Operator::AveragePool { input: self.read(reader, 0)?, output: tensor, kernel }
         } else if is_binary(before, "Add") {
             self.sum(before, tensor, ending.relu)?
         } else if before.op.name() == "Resize" {
@@ -150,7 +147,6 @@ impl<'a> Lowering<'a> {
             let limited = node.op.downcast_ref::<MaxPool>().is_some() || node.op.name() == "Resize";
             let unlimited = node.op.downcast_ref::<Conv>().is_some()
                 || is_binary(node, "Add")
-                || self.average(node).is_some()
                 || node.op.name() == "Source";
             return if limited {
                 Ok(Ending { before: node, relu: false })
@@ -181,25 +177,6 @@ impl<'a> Lowering<'a> {
                 format!("{limit} is not the lowest number, {lowest}, of its value"),
             ))
         }
-    }
-
-    /// The node that reads what `node` gives the means of, and the side of the square blocks: an AveragePool
-    /// without gaps or padding, or a GlobalAveragePool of a square, which tract has as a sum and a division.
-    fn average(&self, node: &'a Node) -> Option<(&'a Node, usize)> {
-        if let Some(pool) = node.op.downcast_ref::<SumPool>() {
-            let [kernel, stride, padding] = window(node, &pool.pool_spec).ok()?;
-            return (pool.normalize && kernel == stride && padding == 0).then_some((node, kernel));
-        }
-        if !is_binary(node, "Div") {
-            return None;
-        }
-        let sum = self.input(node, 0);
-        let reduce = sum.op.downcast_ref::<Reduce>()?;
-        let Shape { height, width, .. } = shape(self.input(sum, 0)).ok()?;
-        let mean = reduce.reducer == Reducer::Sum
-            && reduce.axes[..] == [2, 3]
-            && self.constant(node, 1)? == [(height * width) as f32];
-        (mean && height == width).then_some((sum, height))
     }
 
     fn sum(&mut self, node: &'a Node, output: TensorId, relu: bool) -> Result<Operator, OnnxError> {

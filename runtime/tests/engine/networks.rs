@@ -83,14 +83,6 @@ impl<'r> Builder<'r> {
         output
     }
 
-    pub(crate) fn average_pool(&mut self, input: TensorId, kernel: usize) -> TensorId {
-        let shape = self.shape(input);
-        let shape = Shape { height: shape.height / kernel, width: shape.width / kernel, ..shape };
-        let output = self.tensor(shape, 0.01, 5);
-        self.network.operators.push(Operator::AveragePool { input, output, kernel });
-        output
-    }
-
     pub(crate) fn upsample(&mut self, input: TensorId) -> TensorId {
         let Tensor { shape, scale, zero_point } = self.network.tensors[input.0];
         let shape = Shape { height: 2 * shape.height, width: 2 * shape.width, ..shape };
@@ -172,9 +164,9 @@ pub(crate) fn pyramid(random: &mut Random, size: usize) -> Network {
     }
     let smooth = b.convolution(top, 64, [3, 1, 1], true, None);
     let map = b.convolution(smooth, 5, [1, 1, 0], false, None);
-    let pooled = b.average_pool(map, 2);
-    let kernel = b.shape(pooled).height;
-    let hidden = b.convolution(pooled, 32, [kernel, 1, 0], true, None);
+    let half = b.convolution(map, 5, [2, 2, 0], false, None);
+    let kernel = b.shape(half).height;
+    let hidden = b.convolution(half, 32, [kernel, 1, 0], true, None);
     let numbers = b.convolution(hidden, 5, [1, 1, 0], false, None);
     b.finish(&[map, numbers])
 }
@@ -222,7 +214,6 @@ pub(crate) fn small(random: &mut Random) -> Network {
         }
         4 if b.shape(x).height == b.shape(x).width => {
             let kernel = b.shape(x).height;
-            outputs.push(b.average_pool(x, kernel));
             outputs.push(b.convolution(x, 7, [kernel, 1, 0], relu, None));
         }
         _ => {

@@ -81,20 +81,6 @@ fn compute(network: &Network, operator: &Operator, values: &[Values]) -> Values 
                 });
                 u8::try_from(window.max().unwrap()).unwrap()
             }
-            Operator::AveragePool { input, kernel, .. } => {
-                let window = (0..kernel * kernel).map(|i| {
-                    at(
-                        *input,
-                        c,
-                        (y * kernel + i / kernel).cast_signed(),
-                        (x * kernel + i % kernel).cast_signed(),
-                    )
-                    .unwrap()
-                });
-                let n = i32::try_from(kernel * kernel).unwrap();
-                let factor = network.tensors[input.0].scale / (n as f32 * out.scale);
-                requantise((window.sum::<i32>() - n * zero(*input)) as f32 * factor, out, false)
-            }
             Operator::Add { first, second, relu, .. } => {
                 let value = |id| (at(id, c, row, column).unwrap() - zero(id)) as f32 * ratio(id);
                 requantise(value(*first) + value(*second), out, *relu)

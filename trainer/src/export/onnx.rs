@@ -96,15 +96,6 @@ pub fn int8(name: &str, graph: &Graph, lowered: &Lowered, metadata: Metadata<'_>
                 file.upsample(name_of(*input), &exact);
                 file.round(network, output, &exact, name, true);
             }
-            engine::Operator::AveragePool { input, kernel, .. } => {
-                let Shape { height, width, .. } = network.tensors[input.0].shape;
-                if [height, width] == [*kernel; 2] {
-                    file.node("GlobalAveragePool", &[name_of(*input)], &exact, vec![]);
-                } else {
-                    file.node("AveragePool", &[name_of(*input)], &exact, window(*kernel, *kernel, 0));
-                }
-                file.round(network, output, &exact, name, false);
-            }
         }
     }
     file.outputs(graph);

@@ -143,10 +143,7 @@ fn flipped(network: &engine::Network) -> engine::Network {
     let mut network = network.clone();
     let weights = network.operators.iter_mut().find_map(|operator| match operator {
         Operator::Convolution(convolution) => Some(&mut convolution.weights),
-        Operator::Add { .. }
-        | Operator::MaximumPool { .. }
-        | Operator::AveragePool { .. }
-        | Operator::Upsample { .. } => None,
+        Operator::Add { .. } | Operator::MaximumPool { .. } | Operator::Upsample { .. } => None,
     });
     if let Some(heaviest) = weights.and_then(|weights| weights.iter_mut().max_by_key(|w| w.unsigned_abs())) {
         *heaviest = -*heaviest;

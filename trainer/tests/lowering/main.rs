@@ -7,15 +7,12 @@ use recist::bundle::{AlignedBytes, Bundle, Description, Parts, write};
 use recist::cascade::{Cascade, EngineNetworks, MASK_SIZE, Networks, Plans, Stage, ThetaOutputs, Workspace};
 use recist::engine::{Kernel, Operator, Plan, compile};
 use recist::image::{PATCH_PIXELS, Patch};
-use recist::onnx::{TractModels, lower};
+use recist::onnx::{TractModels, lower, protobuf as pb};
 use recist_trainer::data::{Augmentation, Depth, augment, keyed, phantom};
 use recist_trainer::export::{float32, int8};
-use recist_trainer::graph::{Graph, GraphError, Shape, Window};
 use recist_trainer::network::{Localization, Network};
 use recist_trainer::quantise::{self, Calibration, Folded, Lowered, Rule};
 use recist_trainer::weights::Weights;
-use tract_onnx::pb;
-use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, Tensor, tvec};
 
 /// Both networks of `tiny`, untrained but with heads that answer something.
 fn networks() -> [Folded; 2] {
@@ -77,57 +74,6 @@ fn an_exported_network_is_lowered_to_the_same_plan() {
         let again = lower(&onnx).unwrap();
         let [expected, found] = [&lowered.network, &again].map(|network| compile(network).unwrap());
         assert!(expected == found, "{name}: {} and {} bytes", expected.len(), found.len());
-    }
-}
-
-#[test]
-fn means_of_blocks_and_of_everything_are_lowered_and_are_the_means() {
-    let size = 12;
-    let graph = Graph::build::<GraphError>(|root| {
-        let x = root.input("x", Shape::new(1, size, size))?;
-        let x = root.convolution("conv", x, 20, Window::same(3, 1))?;
-        let blocks = root.max_pool("blocks", x, Window { kernel: 3, stride: 3, padding: 0 })?;
-        let all = root.max_pool("all", blocks, Window { kernel: 4, stride: 4, padding: 0 })?;
-        Ok(vec![all])
-    });
-    let graph = graph.unwrap();
-    let mut weights = Weights::initialise(&graph, 3);
-    for (i, value) in weights.get_mut("conv.weight").unwrap().values_mut().iter_mut().enumerate() {
-        *value = ((i * 29 % 17) as f32 - 6.0) / 20.0;
-    }
-    let image: Vec<f32> = (0..size * size).map(|i| (i * i * 31 % 101) as f32 / 101.0).collect();
-    let mut lowered = quantised(&quantise::fold(&graph, &weights).unwrap(), &image);
-    for operator in &mut lowered.network.operators {
-        if let Operator::MaximumPool { input, output, kernel, .. } = *operator {
-            *operator = Operator::AveragePool { input, output, kernel };
-        }
-    }
-    let onnx = int8("means", &graph, &lowered, &[]);
-    let kinds = |kind: &str| {
-        let model = pb::ModelProto::decode(&onnx[..]).unwrap();
-        model.graph.unwrap().node.iter().filter(|node| node.op_type == kind).count()
-    };
-    assert_eq!([kinds("AveragePool"), kinds("GlobalAveragePool")], [1, 1]);
-    assert!(compile(&lower(&onnx).unwrap()).unwrap() == compile(&lowered.network).unwrap());
-
-    // A rectifier that the engine cannot have: the means' limit raised from the lowest number to 0.
-    let mut rectified = pb::ModelProto::decode(&onnx[..]).unwrap();
-    let limits = &mut rectified.graph.as_mut().unwrap().initializer;
-    let limit = limits.iter_mut().find(|tensor| tensor.name == "blocks.lowest").unwrap();
-    assert!(f32::from_le_bytes(limit.raw_data[..].try_into().unwrap()) < 0.0);
-    limit.raw_data = 0.0_f32.to_le_bytes().to_vec();
-    let error = lower(&rectified.encode_to_vec()).unwrap_err().to_string();
-    assert!(error.contains("node blocks.exact: the engine has no rectifier behind a SumPool"), "{error}");
-
-    let [(found, quantum)] = &engine_outputs(&onnx, &image)[..] else { panic!("one output") };
-    let tract = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
-    let tract = tract.into_optimized().unwrap().into_runnable().unwrap();
-    let input = Tensor::from_shape(&[1, 1, size, size], &image).unwrap();
-    let expected = tract.run(tvec!(input.into())).unwrap().remove(0);
-    let expected = expected.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap();
-    assert!(expected.iter().any(|&value| value != expected[0]), "the channels have means of their own");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() <= 1.01 * quantum, "{found} {expected}, quantum {quantum}");
     }
 }
 
