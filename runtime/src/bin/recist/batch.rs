@@ -298,7 +298,7 @@ mod tests {
         let networks = || SlowFirst(SameLesion(&asked), &meanwhile);
         measure_all(&cases, &out, [7; 32], 2, networks, |_| ()).unwrap();
         assert_eq!(asked.into_inner(), 200);
-        assert!((1..2 * WAITING + 2).contains(&meanwhile.into_inner()));
+        assert!(meanwhile.into_inner() <= 2 * WAITING);
         assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 201);
     }
 
