@@ -121,7 +121,7 @@ impl Plan<'_> {
                     residual: second.map(|s| s.residue(step.upsampled, step.second_factor)),
                     rounding: output.rounding(step.relu == 1),
                 };
-                kernel.convolve(memory, &job, 0..job.channels / (16 * job.blocks), 0..job.pixels);
+                kernel.convolve(memory, &job);
             }
             Kind::MaximumPool if output.pixel_bytes.is_multiple_of(64) => {
                 pool_maximum::<64>(memory, step, input, output);

@@ -2,27 +2,21 @@
 //! time.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
 use super::{Addition, Convolve, Memory, Residue};
 
 /// # Safety
 /// The processor has AVX-512 F, BW, VL and VNNI, and the job is a step of a validated plan in `memory`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn convolve(
-    memory: Memory<'_>,
-    job: &Convolve<'_>,
-    groups: Range<usize>,
-    pixels: Range<usize>,
-) {
-    for group in groups {
-        let mut at = pixels.start;
-        while at < pixels.end {
+pub(super) unsafe fn convolve(memory: Memory<'_>, job: &Convolve<'_>) {
+    for group in 0..job.groups() {
+        let mut at = 0;
+        while at < job.pixels {
             let place = [at / job.width, at % job.width];
             // How far tiles may reach that hold so many pixels of one row together.
             let reach = |together: usize| {
                 let fit = job.width.is_multiple_of(together) && at.is_multiple_of(together);
-                (pixels.end - at).min(if fit { usize::MAX } else { job.width - place[1] })
+                (job.pixels - at).min(if fit { usize::MAX } else { job.width - place[1] })
             };
             // SAFETY: the tile's pixels are pixels of the job; the rest is this function's own promise.
             at += unsafe {

@@ -114,34 +114,28 @@ impl Kernel {
 pub(super) struct Detected(Kernel);
 
 impl Detected {
-    /// Computes `groups` of the channels of `pixels`, counted row by row, of a convolution's output.
-    pub(super) fn convolve(
-        self,
-        memory: Memory,
-        job: &Convolve<'_>,
-        groups: Range<usize>,
-        pixels: Range<usize>,
-    ) {
+    /// Computes a convolution.
+    pub(super) fn convolve(self, memory: Memory, job: &Convolve<'_>) {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor runs the kernel; only steps of validated plans become jobs.
-            Kernel::Avx512Vnni => unsafe { avx512::convolve(memory, job, groups, pixels) },
+            Kernel::Avx512Vnni => unsafe { avx512::convolve(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Kernel::AvxVnni => unsafe { avx2::convolve_vnni(memory, job, groups, pixels) },
+            Kernel::AvxVnni => unsafe { avx2::convolve_vnni(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Kernel::Avx2 => unsafe { avx2::convolve(memory, job, groups, pixels) },
+            Kernel::Avx2 => unsafe { avx2::convolve(memory, job) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Kernel::Sse41 => unsafe { sse41::convolve(memory, job, groups, pixels) },
+            Kernel::Sse41 => unsafe { sse41::convolve(memory, job) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Kernel::Neon => unsafe { neon::convolve(memory, job, groups, pixels) },
+            Kernel::Neon => unsafe { neon::convolve(memory, job) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
-            Kernel::NeonDot => unsafe { neon::convolve_dot(memory, job, groups, pixels) },
-            _ => scalar::convolve(memory, job, groups, pixels),
+            Kernel::NeonDot => unsafe { neon::convolve_dot(memory, job) },
+            _ => scalar::convolve(memory, job),
         }
     }
 }
@@ -208,6 +202,13 @@ impl Convolve<'_> {
     fn windows<const P: usize>(&self, memory: Memory<'_>, places: &[[usize; 3]; P]) -> [*const u8; P] {
         let bytes = (self.kernel_rows - 1) * self.kernel_row + self.run;
         places.map(|[window, ..]| memory.pointer(window, bytes).cast_const())
+    }
+
+    /// How many groups of channels there are.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[inline(always)]
+    const fn groups(&self) -> usize {
+        self.channels / (16 * self.blocks)
     }
 
     /// The weights of a group of channels.

@@ -2,7 +2,6 @@
 
 use core::arch::aarch64::*;
 use core::arch::asm;
-use core::ops::Range;
 
 use super::{Convolve, Memory};
 
@@ -14,18 +13,13 @@ macro_rules! kernel {
         /// # Safety
         /// The processor has the features named, and the job is a step of a validated plan in `memory`.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $convolve(
-            memory: Memory<'_>,
-            job: &Convolve<'_>,
-            groups: Range<usize>,
-            pixels: Range<usize>,
-        ) {
-            for group in groups {
-                let mut at = pixels.start;
-                while at < pixels.end {
+        pub(super) unsafe fn $convolve(memory: Memory<'_>, job: &Convolve<'_>) {
+            for group in 0..job.groups() {
+                let mut at = 0;
+                while at < job.pixels {
                     // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.
                     at += unsafe {
-                        match pixels.end - at {
+                        match job.pixels - at {
                             $($pixels.. => $tile::<$pixels>(memory, job, group, at),)+
                             _ => $tile::<1>(memory, job, group, at),
                         }

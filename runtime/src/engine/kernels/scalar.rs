@@ -1,14 +1,12 @@
 //! The reference: the arithmetic of the module's documentation, one number after the other.
 
-use core::ops::Range;
-
 use super::{Convolve, Memory};
 
-pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>, groups: Range<usize>, pixels: Range<usize>) {
+pub(super) fn convolve(memory: Memory<'_>, job: &Convolve<'_>) {
     let group = 16 * job.blocks;
-    for pixel in pixels {
+    for pixel in 0..job.pixels {
         let [[input, output, residual]] = job.places(pixel);
-        for channel in groups.start * group..groups.end * group {
+        for channel in 0..job.channels {
             let weights = job.group_weights(channel / group);
             let mut sum = job.bias[channel];
             for row in 0..job.kernel_rows {

@@ -1,26 +1,20 @@
 //! SSE4.1, for processors without AVX: 16 products in two instructions, and a third that sums pairs of 16 bits.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
 use super::{Convolve, Memory};
 
 /// # Safety
 /// The processor has SSSE3 and SSE4.1, and the job is a step of a validated plan in `memory`.
 #[target_feature(enable = "ssse3,sse4.1")]
-pub(super) unsafe fn convolve(
-    memory: Memory<'_>,
-    job: &Convolve<'_>,
-    groups: Range<usize>,
-    pixels: Range<usize>,
-) {
-    for group in groups {
-        let mut at = pixels.start;
-        while at < pixels.end {
+pub(super) unsafe fn convolve(memory: Memory<'_>, job: &Convolve<'_>) {
+    for group in 0..job.groups() {
+        let mut at = 0;
+        while at < job.pixels {
             // SAFETY: the tile's pixels are pixels of the job; the rest is this function's promise.
             at += unsafe {
                 // Two pixels leave all sums in registers.
-                match pixels.end - at {
+                match job.pixels - at {
                     2.. => tile::<2>(memory, job, group, at),
                     _ => tile::<1>(memory, job, group, at),
                 }
