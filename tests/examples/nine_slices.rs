@@ -4,7 +4,6 @@
 //!     cargo run --release -p recist-tests --example nine_slices -- models/edge.recist
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use recist::bundle::{AlignedBytes, Bundle};
 use recist::cascade::{EngineNetworks, Measurement, Plans, Warning, Workspace, measure};
@@ -51,9 +50,8 @@ impl Count {
     }
 }
 
-/// A box of 2.1 times the rectangle round all marks, in whole pixels.
-fn typed_box(marks: &[Mark]) -> LesionBox {
-    let ends: Vec<_> = marks.iter().flat_map(|mark| mark.keypoints.to_array()).collect();
+/// A box of 2.1 times the rectangle round the ends of all marks, in whole pixels.
+fn typed_box(ends: &[Point]) -> LesionBox {
     let sides = |of: fn(&Point) -> f64| {
         let low = ends.iter().map(of).fold(f64::INFINITY, f64::min);
         let high = ends.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
@@ -67,7 +65,7 @@ fn typed_box(marks: &[Mark]) -> LesionBox {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = std::env::args_os().nth(1).ok_or("usage: nine_slices MODEL.recist")?;
     let Some(data) = real_data() else { return Ok(()) };
-    let bytes = AlignedBytes::copy_of(&std::fs::read(Path::new(&model))?);
+    let bytes = AlignedBytes::copy_of(&std::fs::read(model)?);
     let plans = Plans::open(&Bundle::open(bytes.as_slice())?)?;
     let mut networks = EngineNetworks::new(plans, vec![0; plans.workspace_bytes()], Kernel::best());
     let mut workspace = Box::new(Workspace::new());
@@ -85,12 +83,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut answer = |area: LesionBox| {
             measure(&slice, area, &mut networks, &mut workspace, |_| ()).map_err(|error| error.to_string())
         };
-        let measured = match answer(typed_box(marks)) {
+        let ends: Vec<_> = marks.iter().flat_map(|mark| mark.keypoints.to_array()).collect();
+        let measured = match answer(typed_box(&ends)) {
             Ok(m) => {
                 let [long, short] =
                     [m.axes.long(), m.axes.short()].map(|axis| axis.length_mm(marks[0].spacing));
-                let confidence = m.confidences.into_iter().fold(f32::INFINITY, f32::min);
-                format!("{long:.1}, {short:.1} mm, confidence {confidence:.2}")
+                format!("{long:.1}, {short:.1} mm, confidence {:.2}", m.confidence())
             }
             Err(reason) => reason,
         };
@@ -102,7 +100,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             (0..100).for_each(|_| rough.add(&answer(rough_box(&mark.keypoints, &mut uniform))));
             rough.print(&format!("    a reader: {long:.1}, {short:.1} mm; 100 boxes round the marks"));
         }
-        let ends: Vec<_> = marks.iter().flat_map(|mark| mark.keypoints.to_array()).collect();
         for _ in boxes_before(index)..boxes_before(index + 1) {
             beside.add(&answer(box_beside(&ends, [slice.width(), slice.height()], &mut uniform)));
         }

@@ -160,9 +160,14 @@ impl Footprint {
     /// The weight of the sample at `at`; the weights of a footprint add up to one.
     #[allow(clippy::cast_possible_truncation, reason = "weights lie in [0, 1]")]
     fn weight(&self, at: isize) -> f32 {
-        let before = if at == self.first { self.before } else { 0.0 };
-        let after = if at == self.last { self.after } else { 0.0 };
-        ((self.triangle(at) + before + after) * self.inverse_sum) as f32
+        let mut weight = self.triangle(at);
+        if at == self.first {
+            weight += self.before;
+        }
+        if at == self.last {
+            weight += self.after;
+        }
+        (weight * self.inverse_sum) as f32
     }
 
     fn averages(&self, samples: impl Fn(isize) -> [f32; BLOCK]) -> [f32; BLOCK] {
